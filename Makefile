@@ -1,0 +1,41 @@
+# Each command makes the .venv it needs first. PYTHON chooses the interpreter, 3.11 to 3.13:
+#   make train PYTHON=python3.12
+# Anything after `make train` goes in ARGS:
+#   make train ARGS="--preset mnist64 --seed 3"
+
+PYTHON ?= python3
+ARGS ?= --preset classroom
+BIN := .venv/bin
+NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg -p tests.nbval_times
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.PHONY: train lab test unit nbval notebooks figures format
+
+train: .venv/installed
+	$(BIN)/python -m dcgan_utils train $(ARGS)
+
+lab: .venv/installed
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+test: unit nbval
+
+unit: .venv/installed
+	$(BIN)/python -m pytest tests
+
+nbval: .venv/installed
+	$(NBVAL) $(NOTEBOOKS)
+
+notebooks: .venv/installed
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+
+figures: .venv/installed
+	$(BIN)/python -m figures
+
+format: .venv/installed
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed. Install one and name it: make train PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[test]"
+	@touch $@
