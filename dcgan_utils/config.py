@@ -1,0 +1,147 @@
+"""Every setting of a run, in one place: the dataclass, its checks and the named presets.
+
+Nothing here imports PyTorch, so a wrong setting is refused before anything slow begins.
+"""
+
+import dataclasses
+import inspect
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+
+class UserError(ValueError):
+    """A mistake that its reader can mend; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of one training run; checked as it is made.
+
+    A comment beside a field is its only description: `--help` and the notebooks' tables show it.
+
+    Raises
+    ------
+    UserError
+        If a value is not allowed. The message names the setting, the value and what is allowed.
+    """
+
+    data: str = "auto"  # auto (MNIST, else the embedded digits), mnist, digits, or an image folder
+    image_size: int = 32  # side of the square images, in pixels; a power of two from 16 to 256
+    fit: Literal["pad", "resize"] = "pad"  # how smaller images reach that size
+    channels: int | None = None  # 1 for gray, 3 for color; None takes what the data has
+    latent_size: int = 100  # numbers in one latent vector z
+    latent: Literal["normal", "uniform"] = "normal"  # z from N(0, 1), or uniform on [-1, 1]
+    width: int = 32  # feature maps beside the image; twice as many with each halving
+    leak: float = 0.2  # slope of LeakyReLU below zero, in the discriminator
+    initial_std: float = 0.02  # standard deviation of the initial weights
+    batch_size: int = 64  # images in one batch
+    epochs: int = 3  # passes over the data
+    steps: int | None = None  # stop after this many steps; None goes on to the last epoch's end
+    learning_rate: float = 0.0002  # Adam's learning rate, for both networks
+    beta1: float = 0.5  # Adam's decay rate of the gradient's running mean
+    beta2: float = 0.999  # Adam's decay rate of the squared gradient's running mean
+    seed: int = 0  # everything random follows from it
+    device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
+    precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
+    record_every: int = 1  # steps between two recorded rows of figures
+    frames: int = 24  # pictures in the animation, dense at first, then sparser
+    samples: int = 64  # fixed latent vectors that each picture draws
+    checkpoint_every: int = 250  # steps between two checkpoints
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_type(field.name, getattr(self, field.name), field.type)
+        sizes = [2**power for power in range(4, 9)]
+        _require(self.image_size in sizes, "image_size", self.image_size, f"one of {sizes}")
+        _require(self.channels in (None, 1, 3), "channels", self.channels, "1, 3 or None")
+        for name in ("latent_size", "width", "batch_size", "epochs", "record_every", "samples",
+                     "checkpoint_every"):  # fmt: skip
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more, or None")
+        _require(self.frames >= 2, "frames", self.frames, "2 or more")
+        _require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        for name in ("learning_rate", "initial_std"):
+            value = getattr(self, name)
+            _require(0 < value < math.inf, name, value, "a number above 0")
+        for name in ("beta1", "beta2", "leak"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, name, value, "at least 0 and below 1")
+        _require(self.data.strip() != "", "data", self.data, "auto, mnist, digits or a folder")
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise UserError(f"{name} is {value!r}; allowed: {allowed}. Change {name} and start again.")
+
+
+def _check_type(name: str, value: object, expected: object) -> None:
+    """Refuse a value whose type cannot be what the field's annotation says."""
+    options = getattr(expected, "__args__", (expected,))
+    if all(isinstance(option, str) for option in options):
+        _require(value in options, name, value, " or ".join(options))
+        return
+    accepted = tuple(options) + ((int,) if float in options else ())
+    kinds = " or ".join("None" if kind is type(None) else kind.__name__ for kind in options)
+    _require(isinstance(value, accepted) and not isinstance(value, bool), name, value, kinds)
+
+
+# Each preset is measured on several seeds; the README has the table of times and results.
+PRESETS: dict[str, Config] = {
+    # What everything in class uses: readable digits within 3 minutes on 2 CPU cores.
+    "classroom": Config(),
+    # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended.
+    "mnist64": Config(
+        image_size=64, fit="resize", width=64, batch_size=100, epochs=5, samples=100
+    ),
+    # The figures of Radford et al. (2015), section 4; 1024-512-256-128 needs a GPU.
+    "paper": Config(
+        image_size=64, fit="resize", latent="uniform", width=128, batch_size=128, epochs=5
+    ),
+    # For tests only: it ends in seconds and its digits cannot be read.
+    "smoke": Config(
+        image_size=16, fit="resize", width=8, batch_size=32, steps=20, frames=4, samples=16,
+        checkpoint_every=5, precision="float32",
+    ),
+}  # fmt: skip
+
+
+def preset(name: str, **changes: object) -> Config:
+    """Return a named preset, with any of its settings changed.
+
+    Parameters
+    ----------
+    name
+        One of `PRESETS`.
+    **changes
+        Settings to change, by the field's name.
+
+    Returns
+    -------
+    Config
+        The checked settings.
+
+    Raises
+    ------
+    UserError
+        If there is no such preset or field, or a value is not allowed.
+
+    Examples
+    --------
+    >>> preset("classroom", seed=3).seed
+    3
+    """
+    if name not in PRESETS:
+        raise UserError(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
+    known = [field.name for field in dataclasses.fields(Config)]
+    for change in changes:
+        if change not in known:
+            raise UserError(f"There is no setting {change!r}; there are: {', '.join(known)}.")
+    return dataclasses.replace(PRESETS[name], **changes)
+
+
+def meanings() -> dict[str, str]:
+    """Return each setting's meaning: the comment beside its field in `Config`."""
+    pattern = re.compile(r"^    (\w+): [^#]+#\s*(.+)$", re.MULTILINE)
+    return dict(pattern.findall(inspect.getsource(Config)))
