@@ -1,0 +1,61 @@
+"""Noticing, while a run is under way, that it is going wrong."""
+
+import math
+
+PATIENCE = (
+    4  # reports in a row that must show a symptom: early training passes through both briefly
+)
+LOSS_D_FLOOR = 0.01  # nats; a discriminator this sure of everything teaches the generator nothing
+SPREAD_FLOOR = 0.1  # of the real images' spread; below, all generated images look the same
+
+SURE = (
+    "The discriminator's loss is at zero and stays there: it tells real from fake without effort, "
+    "and the generator learns nothing from it. Try another seed, a wider network, a lower learning "
+    "rate, or a larger initial_std."
+)
+ALIKE = (
+    "The generator draws nearly the same image for every latent vector (mode collapse). Try a "
+    "lower learning rate or another seed; check that the data differ from one another."
+)
+DIVERGED = (
+    "A loss or a weight became NaN or infinite, from which no run recovers. Lower the learning "
+    "rate, or set precision to float32."
+)
+
+
+class Diverged(ArithmeticError):
+    """The run's figures are no longer finite; it cannot recover."""
+
+
+class Monitor:
+    """Watches a run's figures and says, once for each onset, what is wrong and what to try."""
+
+    def __init__(self) -> None:
+        self._reports_with = {SURE: 0, ALIKE: 0}
+
+    def check(
+        self, loss_d: float, loss_g: float, spread_real: float, spread_fake: float
+    ) -> list[str]:
+        """Take one report's figures and return the warnings that it is time to give.
+
+        Parameters
+        ----------
+        loss_d, loss_g
+            Loss_D and Loss_G at one step, in nats.
+        spread_real, spread_fake
+            Standard deviation over the images of a batch, averaged over the pixels.
+
+        Raises
+        ------
+        Diverged
+            If a figure is NaN or infinite.
+        """
+        if not all(map(math.isfinite, (loss_d, loss_g, spread_real, spread_fake))):
+            raise Diverged(DIVERGED)
+        alike = spread_real > 0 and spread_fake < SPREAD_FLOOR * spread_real
+        warnings = []
+        for symptom, present in {SURE: loss_d < LOSS_D_FLOOR, ALIKE: alike}.items():
+            self._reports_with[symptom] = self._reports_with[symptom] + 1 if present else 0
+            if self._reports_with[symptom] == PATIENCE:
+                warnings.append(symptom)
+        return warnings

@@ -1,0 +1,186 @@
+"""Pictures from numbers and tensors. Each function draws into the `ax` it is given and returns it."""
+
+import io
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .data import unscale
+from .history import History
+
+# Okabe and Ito's palette: told apart in greyscale and by color-blind readers. The same thing has
+# the same color throughout the course.
+COLORS = {
+    "discriminator": "#0072B2",
+    "generator": "#D55E00",
+    "real": "#009E73",
+    "fake": "#CC79A7",
+    "fake after": "#E69F00",
+    "reference": "#555555",
+}
+
+STYLE = {
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+in_style = plt.rc_context(STYLE)  # decorates each function that draws
+
+
+@in_style
+def new_axes(width: float = 8.0, height: float = 3.6) -> Axes:
+    """Return the axes of a new figure in the course's style; sizes in inches."""
+    return plt.subplots(figsize=(width, height))[1]
+
+
+def to_png(ax: Axes, dots_per_inch: int = 120) -> bytes:
+    """Return the figure that `ax` is part of as a PNG file's bytes, and close it."""
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format="png", dpi=dots_per_inch)
+    plt.close(ax.figure)
+    return buffer.getvalue()
+
+
+def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
+    """Lay images out as one picture, row by row.
+
+    Parameters
+    ----------
+    images
+        (B, C, S, S): uint8, or floats in [-1, 1].
+    columns
+        Images in a row.
+    gap
+        Mid-gray pixels between neighbors.
+
+    Returns
+    -------
+    Tensor
+        (height, width, 3) uint8; gray images get three equal channels.
+    """
+    pixels = images if images.dtype == torch.uint8 else unscale(images)
+    pixels = pixels.cpu().expand(-1, 3, -1, -1)  # (B, 3, S, S)
+    count, _, side, _ = pixels.shape
+    rows = -(-count // columns)
+    step = side + gap
+    picture = torch.full((3, rows * step - gap, columns * step - gap), 128, dtype=torch.uint8)
+    for index, image in enumerate(pixels):
+        top, left = index // columns * step, index % columns * step
+        picture[:, top : top + side, left : left + side] = image
+    return picture.permute(1, 2, 0)
+
+
+@in_style
+def image_grid(
+    images: Tensor, title: str = "", columns: int | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw images (B, C, S, S), uint8 or in [-1, 1], as a grid; by default as square as can be."""
+    columns = columns or round(len(images) ** 0.5)
+    rows = -(-len(images) // columns)
+    ax = ax or new_axes(0.55 * columns + 0.3, 0.55 * rows + 0.5)
+    ax.imshow(tile(images, columns), interpolation="nearest")
+    ax.set_title(title)
+    ax.axis("off")
+    return ax
+
+
+def smooth(values: Tensor, window: int) -> Tensor:
+    """Return the running mean (rows,) of a column over up to `window` rows ending at each."""
+    sums = torch.cumsum(values, dim=0)
+    before = torch.cat([torch.zeros(min(window, len(values))), sums[:-window]])
+    counts = torch.arange(1, len(values) + 1).clamp(max=window)
+    return (sums - before) / counts
+
+
+def _curve(ax: Axes, history: History, column: str, color: str, label: str) -> float:
+    """Draw a column, faint per row and bold as its running mean; return the mean's last value."""
+    mean = smooth(history[column], max(1, len(history) // 40))
+    ax.plot(history["step"], history[column], color=color, alpha=0.25, linewidth=0.8)
+    ax.plot(history["step"], mean, color=color, linewidth=2, label=label)
+    return mean[-1].item() if len(mean) else float("nan")
+
+
+@in_style
+def loss_curves(history: History, ax: Axes | None = None) -> Axes:
+    """Draw Loss_D and Loss_G over the steps, in nats."""
+    ax = ax or new_axes()
+    loss_d = _curve(ax, history, "loss_d", COLORS["discriminator"], "Loss_D")
+    loss_g = _curve(ax, history, "loss_g", COLORS["generator"], "Loss_G")
+    ax.axhline(2 * 0.6931, color=COLORS["reference"], linestyle=":", linewidth=1.5)
+    ax.annotate("Loss_D of a D that only guesses", (1, 2 * 0.6931), (0, 3), fontsize=10,
+                xycoords=("axes fraction", "data"), textcoords="offset points", ha="right")  # fmt: skip
+    ax.set(xlabel="step", ylabel="loss [nats]", ylim=(0, None))
+    ax.set_title(f"The losses end at {loss_d:.2f} (D) and {loss_g:.2f} (G)")
+    ax.legend(loc="upper left", ncols=2)
+    return ax
+
+
+@in_style
+def score_curves(history: History, ax: Axes | None = None) -> Axes:
+    """Draw the means of D(x) and of D(G(z)) before and after D's step, with the line at 0.5."""
+    ax = ax or new_axes()
+    real = _curve(ax, history, "d_real", COLORS["real"], "D(x)")
+    fake = _curve(ax, history, "d_fake_before", COLORS["fake"], "D(G(z)) before D's step")
+    _curve(ax, history, "d_fake_after", COLORS["fake after"], "D(G(z)) after")
+    ax.axhline(0.5, color=COLORS["reference"], linestyle=":", linewidth=1.5)
+    ax.set(xlabel="step", ylabel="mean probability of “real”", ylim=(0, 1))
+    ax.set_title(f"D says {real:.2f} of real images and {fake:.2f} of generated ones")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+@in_style
+def filmstrip(
+    frames: dict[int, Tensor], rows: int = 6, pictures: int = 8, ax: Axes | None = None
+) -> Axes:
+    """Draw the same latent vectors at chosen steps side by side, one column for each step.
+
+    Parameters
+    ----------
+    frames
+        Finished steps: samples (B, C, S, S) uint8.
+    rows
+        How many of the latent vectors to show.
+    pictures
+        How many of the steps to show, spread over those there are.
+    ax
+        Where to draw.
+    """
+    places = torch.linspace(0, len(frames) - 1, min(pictures, len(frames))).round().int()
+    steps = [sorted(frames)[place] for place in places.tolist()]
+    columns = torch.stack([frames[step][:rows] for step in steps], dim=1)  # (rows, steps, C, S, S)
+    images = columns.flatten(0, 1)
+    ax = ax or new_axes(1.0 * len(steps), 1.0 * len(columns) + 0.9)
+    ax.imshow(tile(images, len(steps)), interpolation="nearest")
+    side = images.shape[-1]
+    ax.set_xticks([(side + 2) * place + side / 2 for place in range(len(steps))], steps)
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel("training steps")
+    ax.set_title(f"The same {len(columns)} latent vectors as training goes on")
+    return ax
+
+
+@in_style
+def real_beside_fake(real: Tensor, fake: Tensor, ax: Axes | None = None) -> Axes:
+    """Draw as many real images (left) as generated ones (right), both (B, C, S, S)."""
+    columns = round(len(fake) ** 0.5)
+    left, right = tile(real[: len(fake)], columns), tile(fake, columns)
+    gap = torch.full((len(left), left.shape[1] // 12, 3), 255, dtype=torch.uint8)
+    ax = ax or new_axes(9.0, 4.9)
+    ax.imshow(torch.cat([left, gap, right], dim=1), interpolation="nearest")
+    ax.axis("off")
+    ax.set_title("Real images (left) beside generated ones (right)")
+    return ax

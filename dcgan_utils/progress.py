@@ -1,0 +1,110 @@
+"""Showing how a run stands while it trains: on a terminal, in a log file, in a notebook."""
+
+import sys
+from typing import TextIO
+
+import matplotlib.pyplot as plt
+from IPython.display import DisplayHandle
+from tqdm import tqdm
+
+from .plots import image_grid, in_style, loss_curves, score_curves
+from .training import Report, Training
+
+LOG_LINES = 10  # lines a whole run leaves in a log file
+
+
+def describe(report: Report) -> str:
+    """Return the four figures in one line: losses in nats, D's means before and after its step."""
+    figures = report.figures
+    return (
+        f"Loss_D {figures['loss_d']:.2f}  Loss_G {figures['loss_g']:.2f}  "
+        f"D(x) {figures['d_real']:.2f}  "
+        f"D(G(z)) {figures['d_fake_before']:.2f}/{figures['d_fake_after']:.2f}"
+    )
+
+
+def minutes(seconds: float) -> str:
+    """Return a duration as minutes and seconds, such as "2:05"."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class TerminalProgress:
+    """A progress bar on a terminal; `LOG_LINES` plain lines where the output is a file.
+
+    Parameters
+    ----------
+    training
+        The run to show; it may already be part of the way.
+    stream
+        Where to.
+    """
+
+    def __init__(self, training: Training, stream: TextIO = sys.stderr):
+        self.stream, self.logged = stream, training.step * LOG_LINES // training.total
+        self.bar = tqdm(
+            total=training.total, initial=training.step, unit="step", file=stream,
+            disable=not stream.isatty(), dynamic_ncols=True,
+        )  # fmt: skip
+
+    def __call__(self, report: Report) -> None:
+        for warning in report.warnings:
+            tqdm.write(f"Warning, step {report.step}: {warning}", file=self.stream)
+        self.bar.set_postfix_str(describe(report), refresh=False)
+        self.bar.update(report.step - self.bar.n)
+        tenth = report.step * LOG_LINES // report.total
+        if self.bar.disable and tenth > self.logged:
+            self.logged = tenth
+            line = f"step {report.step}/{report.total}  {describe(report)}"
+            print(f"{line}  {minutes(report.seconds_left)} left", file=self.stream, flush=True)
+        if report.step == report.total:
+            self.bar.close()
+
+
+class NotebookProgress:
+    """A figure in a notebook, redrawn as the run goes on: losses, scores and the latest samples.
+
+    Parameters
+    ----------
+    training
+        The run to show.
+    redraws
+        How often the figure is redrawn in a whole run; each time takes about 0.3 s.
+    """
+
+    def __init__(self, training: Training, redraws: int = 24):
+        self.training, self.every = training, training.total / redraws
+        self.warnings: list[str] = []
+        self.drawn = -self.every
+        self.handle = DisplayHandle()
+        self.shown = False
+
+    def __call__(self, report: Report) -> None:
+        for warning in report.warnings:
+            self.warnings.append(f"Warning, step {report.step}: {warning}")
+            print(self.warnings[-1], file=sys.stderr)
+        if report.step - self.drawn < self.every and report.step < report.total:
+            return
+        self.drawn = report.step
+        figure = self._draw(report)
+        self.handle.update(figure) if self.shown else self.handle.display(figure)
+        self.shown = True
+        plt.close(figure)
+
+    @in_style
+    def _draw(self, report: Report) -> plt.Figure:
+        figure = plt.figure(figsize=(11, 5.6))
+        panels = figure.subplot_mosaic([["losses", "samples"], ["scores", "samples"]],
+                                       width_ratios=[1.25, 1])  # fmt: skip
+        loss_curves(self.training.history, panels["losses"])
+        score_curves(self.training.history, panels["scores"])
+        panels["scores"].legend(loc="upper left", fontsize=9, ncols=3)
+        newest = max(self.training.frames)
+        image_grid(self.training.frames[newest], f"Samples after step {newest}",
+                   ax=panels["samples"])  # fmt: skip
+        done = "█" * round(24 * report.step / report.total)
+        figure.suptitle(
+            f"{done:░<24}  step {report.step} of {report.total}, "
+            f"{minutes(report.seconds_left)} left\n{describe(report)}",
+            fontsize=12, family="monospace",
+        )  # fmt: skip
+        return figure
