@@ -48,7 +48,7 @@ def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2)
 
 def _frame(images: Tensor, step: int, total: int, zoom: int) -> Image.Image:
     """Return one picture: the grid of images, and below it a progress line with the step."""
-    grid = tile(images, round(len(images) ** 0.5)).numpy()
+    grid = tile(images, round(len(images) ** 0.5))
     if images.shape[1] == 1:
         levels = np.round(grid[..., 0] / 255 * (GRAY_LEVELS - 1)) * (255 / (GRAY_LEVELS - 1))
         grid = levels.astype(np.uint8)

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Images:
 
 @dataclass(frozen=True)
 class MnistFiles:
-    """What MNIST's files must be, and where they can be had; tests put small ones in their place."""
+    """What MNIST's files must be, and where they can be had; tests pass small ones instead."""
 
     unpacked: Mapping[str, tuple[int, str]]  # each file's size in bytes, and its SHA-256
     archives: Sequence[tuple[str, str]] | None = None  # .gz names and MD5; None: torchvision's
@@ -121,7 +122,7 @@ def base_images(
         return _embedded_digits()
     raw = data_root() / "MNIST" / "raw"
     try:
-        if not all((raw / name).is_file() for name in mnist.unpacked):
+        if not all(os.path.isfile(raw / name) for name in mnist.unpacked):
             _download(raw, mnist)
     except _DownloadError as error:
         missing = f"MNIST is not in {raw} and could not be downloaded ({error})."
@@ -383,8 +384,9 @@ def _download(raw: Path, mnist: MnistFiles) -> None:
 
 def _remove_stale_downloads(raw: Path) -> None:
     for folder in raw.glob(f"{_DOWNLOAD}*"):
-        if time.time() - folder.stat().st_mtime > _STALE:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its process has just ended
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _try_mirrors(temporary: Path, raw: Path, mnist: MnistFiles) -> Path:

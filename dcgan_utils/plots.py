@@ -3,6 +3,7 @@
 import io
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def to_png(ax: Axes, dots_per_inch: int = 120) -> bytes:
     return buffer.getvalue()
 
 
-def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
+def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
     """Lay images out as one picture, row by row.
 
     Parameters
@@ -66,7 +67,7 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
 
     Returns
     -------
-    Tensor
+    array
         (height, width, 3) uint8; gray images get three equal channels.
     """
     pixels = images if images.dtype == torch.uint8 else unscale(images)
@@ -78,7 +79,7 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
     for index, image in enumerate(pixels):
         top, left = index // columns * step, index % columns * step
         picture[:, top : top + side, left : left + side] = image
-    return picture.permute(1, 2, 0)
+    return picture.permute(1, 2, 0).numpy()
 
 
 @in_style
@@ -178,9 +179,9 @@ def real_beside_fake(real: Tensor, fake: Tensor, ax: Axes | None = None) -> Axes
     """Draw as many real images (left) as generated ones (right), both (B, C, S, S)."""
     columns = round(len(fake) ** 0.5)
     left, right = tile(real[: len(fake)], columns), tile(fake, columns)
-    gap = torch.full((len(left), left.shape[1] // 12, 3), 255, dtype=torch.uint8)
+    gap = np.full((len(left), left.shape[1] // 12, 3), 255, dtype=np.uint8)
     ax = ax or new_axes(9.0, 4.9)
-    ax.imshow(torch.cat([left, gap, right], dim=1), interpolation="nearest")
+    ax.imshow(np.concatenate([left, gap, right], axis=1), interpolation="nearest")
     ax.axis("off")
     ax.set_title("Real images (left) beside generated ones (right)")
     return ax

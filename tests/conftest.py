@@ -1,0 +1,35 @@
+"""What several test files share."""
+
+import os
+
+import pytest
+import torch
+
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.training import Training
+
+# The networks in the tests are tiny: one thread is as fast, and does not wait for a busy core.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+
+
+@pytest.fixture
+def smoke():
+    """Return settings that train in a second on the embedded digits; any can be changed."""
+
+    def settings(**changes):
+        return preset("smoke", **{"data": "digits", **changes})
+
+    return settings
+
+
+@pytest.fixture
+def new_training(smoke):
+    """Return a function that makes a run in memory from changed smoke settings."""
+
+    def make(**changes):
+        config = smoke(**changes)
+        return Training(config, load_images(config))
+
+    return make

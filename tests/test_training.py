@@ -1,0 +1,183 @@
+"""The loop: what it records, that a seed decides everything, and when it warns."""
+
+import math
+
+import pytest
+import torch
+
+from dcgan_utils.config import UserError
+from dcgan_utils.data import Images
+from dcgan_utils.hardware import choose_device, choose_precision
+from dcgan_utils.health import ALIKE, PATIENCE, SURE, Diverged, Monitor
+from dcgan_utils.history import COLUMNS, History
+from dcgan_utils.training import Training, sample_steps, spread
+
+
+def weights(training):
+    both = (training.generator, training.discriminator)
+    return [value for network in both for value in network.state_dict().values()]
+
+
+def test_a_run_records_every_step_and_takes_its_pictures(new_training):
+    training = new_training(steps=12, frames=4)
+    reports = []
+    training.run(reports.append)
+    assert training.history["step"].tolist() == list(range(1, 13))
+    assert (training.history["seconds"].diff() > 0).all()
+    for column in COLUMNS[4:]:
+        assert ((training.history[column] > 0) & (training.history[column] < 1)).all()
+    assert sorted(training.frames) == sample_steps(12, 4)
+    assert all(frame.shape == (16, 1, 16, 16) for frame in training.frames.values())
+    assert reports[-1].step == reports[-1].total == 12
+    assert reports[-1].seconds_left == 0
+
+
+def test_recording_every_third_step(new_training):
+    training = new_training(steps=10, record_every=3)
+    training.run()
+    assert training.history["step"].tolist() == [3, 6, 9, 10]
+
+
+def test_recorded_figures_are_those_of_the_steps(new_training):
+    """One step taken by hand gives the row that the loop records."""
+    by_hand, by_loop = new_training(steps=1), new_training(steps=1)
+    figures = by_hand.train_step()[0]
+    by_loop.run()
+    assert by_loop.history.rows[0, 2:].tolist() == figures.tolist()
+
+
+def test_same_seed_same_result_whatever_else_is_random(new_training):
+    first = new_training()
+    first.run()
+    torch.manual_seed(123)
+    again, other = new_training(), new_training(seed=1)
+    again.run()
+    other.run()
+    assert all(map(torch.equal, weights(first), weights(again)))
+    assert torch.equal(first.history.rows[:, 2:], again.history.rows[:, 2:])
+    assert not all(map(torch.equal, weights(first), weights(other)))
+
+
+def test_training_draws_nothing_from_the_global_generator(new_training):
+    training = new_training()
+    before = torch.get_rng_state()
+    training.run()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_sampling_neither_changes_the_run_nor_depends_on_the_batch(new_training):
+    training = new_training()
+    training.train_step()
+    before = [value.clone() for value in weights(training)]
+    latents = training.fixed_latents
+    images = training.sample(latents)
+    assert torch.equal(images[:1], training.sample(latents[:1]))
+    assert all(map(torch.equal, before, weights(training)))
+    assert training.generator.training
+
+
+@pytest.mark.parametrize(("total", "frames"), [(20, 4), (700, 24), (3500, 24), (5, 24)])
+def test_pictures_are_dense_at_first_and_include_both_ends(total, frames):
+    steps = sample_steps(total, frames)
+    gaps = torch.tensor(steps).diff()
+    assert steps[0] == 0 and steps[-1] == total
+    assert (gaps > 0).all() and gaps[0] <= gaps[-1]
+    if total >= 700:
+        assert 20 <= len(steps) <= 30
+
+
+def test_a_batch_larger_than_the_data_is_refused(smoke):
+    images = Images(torch.zeros(10, 1, 16, 16, dtype=torch.uint8), "ten images", 1)
+    with pytest.raises(UserError, match="batch_size is 11.*10"):
+        Training(smoke(batch_size=11), images)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    for name in ("tpu", "cuda:99", "meta", "gpu"):
+        with pytest.raises(UserError, match=f"'{name}'.*cpu"):
+            choose_device(name)
+
+
+def test_precision_follows_the_hardware(monkeypatch):
+    cpu = torch.device("cpu")
+    assert choose_precision("float32", cpu) == "float32"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert choose_precision("auto", cpu) == "float32"
+    assert choose_precision("bf16", cpu) == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert choose_precision("auto", cpu) == "bf16"
+    assert choose_precision("auto", torch.device("mps")) == "float32"
+
+
+def test_bf16_where_amx_is_reported_but_does_not_run(monkeypatch):
+    from dcgan_utils import hardware
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    hardware._runs_bf16.cache_clear()
+    monkeypatch.setattr(hardware.sys, "executable", "/bin/false")
+    try:
+        assert choose_precision("auto", torch.device("cpu")) == "float32"
+        with pytest.raises(UserError, match="AMX"):
+            choose_precision("bf16", torch.device("cpu"))
+    finally:
+        hardware._runs_bf16.cache_clear()
+
+
+def test_spread_of_images():
+    same = torch.rand(1, 1, 8, 8).expand(16, -1, -1, -1)
+    assert spread(same) < 1e-6
+    assert spread(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)) == 1
+
+
+HEALTHY = {"loss_d": 0.7, "loss_g": 1.5, "spread_real": 0.4, "spread_fake": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("sick", "warning"), [({"loss_d": 0.0}, SURE), ({"spread_fake": 0.01}, ALIKE)]
+)
+def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning):
+    monitor, told = Monitor(), []
+    course = [sick] * (PATIENCE + 3) + [{}] + [sick] * PATIENCE
+    for figures in course:
+        told.append(monitor.check(**{**HEALTHY, **figures}))
+    first, second = PATIENCE - 1, len(course) - 1
+    assert told[first] == told[second] == [warning]
+    assert sum(map(len, told)) == 2
+
+
+def test_a_short_symptom_is_not_told():
+    monitor = Monitor()
+    course = ([{"loss_d": 0.0}] * (PATIENCE - 1) + [{}]) * 3
+    assert not any(monitor.check(**{**HEALTHY, **figures}) for figures in course)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_ends_the_run(name, value):
+    with pytest.raises(Diverged, match="learning rate"):
+        Monitor().check(**{**HEALTHY, name: value})
+
+
+def test_a_real_run_that_diverges_stops_before_it_is_saved(new_training):
+    training, saved = new_training(steps=40), []
+    with torch.no_grad():
+        next(training.generator.parameters()).fill_(float("nan"))
+    with pytest.raises(Diverged):
+        training.run(on_checkpoint=lambda: saved.append(training.step))
+    assert saved == []
+
+
+def test_a_real_run_whose_discriminator_wins_says_so(new_training):
+    """The generator is frozen at noise, so D's loss goes to zero in a real run."""
+    training, told = new_training(steps=400, learning_rate=0.002, frames=2), []
+    for group in training.optimizers["generator"].param_groups:
+        group["lr"] = 0.0
+    training.run(lambda report: told.extend(report.warnings))
+    assert told[0] in (SURE, ALIKE) and SURE in told
+
+
+def test_history_csv():
+    history = History()
+    history.add(3, 0.5, torch.tensor([1.25, 0.5, 0.75, 0.25, 0.125]))
+    history.flush()
+    assert history.to_csv().decode().splitlines() == [",".join(COLUMNS), "3,0.500,1.25,0.5,0.75,0.25,0.125"]
