@@ -42,7 +42,6 @@ class Sample:
     run: tyro.conf.Positional[Path]  # a run folder, or a G.pth
     count: int = 64  # images to draw
     seed: int = 0  # which latent vectors
-    latent: str = "normal"  # distribution of the latent vectors: normal or uniform
     out: Path = Path("samples.png")  # the picture to write
 
 
@@ -71,7 +70,7 @@ def sample(arguments: Sequence[str]) -> None:
     options = _parse(Sample, arguments)
     from . import runs
 
-    runs.write_samples(options.run, options.out, options.count, options.seed, options.latent)
+    runs.write_samples(options.run, options.out, options.count, options.seed)
     print(f"{options.count} images written to {options.out}")
 
 

@@ -17,7 +17,7 @@ import torch
 from . import animations, checkpoints, plots
 from .config import Config, UserError
 from .data import load_images
-from .files import write_file
+from .files import read_file, write_file
 from .networks import draw_latents
 from .training import Report, Training
 
@@ -171,7 +171,7 @@ def last_line(summary: dict) -> str:
     )
 
 
-def write_samples(run: Path, out: Path, count: int, seed: int, latent: str) -> None:
+def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     """Write a picture of new samples.
 
     Parameters
@@ -183,9 +183,7 @@ def write_samples(run: Path, out: Path, count: int, seed: int, latent: str) -> N
     count
         How many images.
     seed
-        Of the latent vectors.
-    latent
-        Their distribution, "normal" or "uniform".
+        Of the latent vectors, whose distribution is the run's (normal for a file alone).
 
     Raises
     ------
@@ -196,10 +194,13 @@ def write_samples(run: Path, out: Path, count: int, seed: int, latent: str) -> N
         raise UserError(f"{out} exists and is left as it is. Choose another --out.")
     if count < 1:
         raise UserError(f"count is {count}; allowed: 1 or more.")
+    settings = {"latent": "normal"}
+    if run.is_dir():
+        settings = json.loads(read_file(run / "config.json"))
     generator = checkpoints.load_generator(run / "G.pth" if run.is_dir() else run)
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        images = generator(draw_latents(count, generator.latent_size, latent, random))
+        images = generator(draw_latents(count, generator.latent_size, settings["latent"], random))
     write_file(out, plots.to_png(plots.image_grid(images, f"{count} samples, seed {seed}")))
 
 
