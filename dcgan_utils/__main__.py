@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from .config import PRESETS, Config, UserError, preset
+from .config import Config, UserError, preset
 
 ABOUT = """Train a DCGAN, go on with an interrupted run, or draw samples.
 

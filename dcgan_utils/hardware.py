@@ -62,7 +62,8 @@ def choose_precision(name: str, device: torch.device) -> str:
         if name == "bf16":
             raise UserError(
                 "precision is 'bf16', but this processor stops programs that use it: it reports "
-                "AMX instructions and does not run them, as some virtual machines do. Choose float32."
+                "AMX instructions and does not run them, as some virtual machines do. Choose "
+                "float32."
             )
         return "float32"
     return "bf16"

@@ -69,12 +69,12 @@ class Generator(nn.Module):
         widths = feature_widths(image_size, width)
         layers: list[nn.Module] = []
         for before, after in zip([latent_size, *widths], widths):
-            first = not layers  # 1x1 to 4x4; each later layer doubles the size
+            stride, padding = (2, 1) if layers else (1, 0)  # 1x1 to 4x4, then twice the size
             layers += [
-                nn.ConvTranspose2d(before, after, 4, 1 if first else 2, 0 if first else 1, bias=False),
+                nn.ConvTranspose2d(before, after, 4, stride, padding, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
-            ]  # fmt: skip
+            ]
         layers += [nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
@@ -233,7 +233,7 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
         )
     image_size = 2 ** (len(convolutions) + 1)
     first, second, last = convolutions[0], convolutions[1], convolutions[-1]
-    # A transposed convolution stores its weights as (in, out, 4, 4), a convolution as (out, in, 4, 4).
+    # A transposed convolution stores (in, out, 4, 4), a convolution (out, in, 4, 4).
     if second.shape[0] == first.shape[1]:
         network = Generator(
             image_size, last.shape[1], latent_size=first.shape[0], width=last.shape[0]

@@ -1,12 +1,12 @@
-"""Pictures from numbers and tensors. Each function draws into the `ax` it is given and returns it."""
+"""Pictures from numbers and tensors: each function draws into its `ax` and returns it."""
 
 import io
+import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from .data import unscale
@@ -22,6 +22,8 @@ COLORS = {
     "fake after": "#E69F00",
     "reference": "#555555",
 }
+
+GUESSING = 2 * math.log(2)  # Loss_D, in nats, of a D that says 1/2 to everything
 
 STYLE = {
     "font.size": 12,
@@ -104,12 +106,12 @@ def smooth(values: Tensor, window: int) -> Tensor:
     return (sums - before) / counts
 
 
-def _curve(ax: Axes, history: History, column: str, color: str, label: str) -> float:
-    """Draw a column, faint per row and bold as its running mean; return the mean's last value."""
+def _curve(ax: Axes, history: History, column: str, color: str, label: str) -> Tensor:
+    """Draw a column, faint per row and bold as its running mean; return the running mean."""
     mean = smooth(history[column], max(1, len(history) // 40))
-    ax.plot(history["step"], history[column], color=color, alpha=0.25, linewidth=0.8)
-    ax.plot(history["step"], mean, color=color, linewidth=2, label=label)
-    return mean[-1].item() if len(mean) else float("nan")
+    ax.plot(history["step"], history[column], color=color, alpha=0.15, linewidth=0.6)
+    ax.plot(history["step"], mean, color=color, linewidth=2.2, label=label)
+    return mean
 
 
 @in_style
@@ -118,12 +120,11 @@ def loss_curves(history: History, ax: Axes | None = None) -> Axes:
     ax = ax or new_axes()
     loss_d = _curve(ax, history, "loss_d", COLORS["discriminator"], "Loss_D")
     loss_g = _curve(ax, history, "loss_g", COLORS["generator"], "Loss_G")
-    ax.axhline(2 * 0.6931, color=COLORS["reference"], linestyle=":", linewidth=1.5)
-    ax.annotate("Loss_D of a D that only guesses", (1, 2 * 0.6931), (0, 3), fontsize=10,
-                xycoords=("axes fraction", "data"), textcoords="offset points", ha="right")  # fmt: skip
-    ax.set(xlabel="step", ylabel="loss [nats]", ylim=(0, None))
-    ax.set_title(f"The losses end at {loss_d:.2f} (D) and {loss_g:.2f} (G)")
-    ax.legend(loc="upper left", ncols=2)
+    ax.axhline(GUESSING, color=COLORS["reference"], linestyle=":", label="Loss_D of pure guessing")
+    top = 1.4 * torch.cat([loss_d, loss_g]).max().item()  # single steps may leave the picture
+    ax.set(xlabel="step", ylabel="loss [nats]", ylim=(0, top))
+    ax.set_title(f"The losses end at {loss_d[-1]:.2f} (D) and {loss_g[-1]:.2f} (G)")
+    ax.legend(loc="upper right", ncols=3)
     return ax
 
 
@@ -134,10 +135,10 @@ def score_curves(history: History, ax: Axes | None = None) -> Axes:
     real = _curve(ax, history, "d_real", COLORS["real"], "D(x)")
     fake = _curve(ax, history, "d_fake_before", COLORS["fake"], "D(G(z)) before D's step")
     _curve(ax, history, "d_fake_after", COLORS["fake after"], "D(G(z)) after")
-    ax.axhline(0.5, color=COLORS["reference"], linestyle=":", linewidth=1.5)
-    ax.set(xlabel="step", ylabel="mean probability of “real”", ylim=(0, 1))
-    ax.set_title(f"D says {real:.2f} of real images and {fake:.2f} of generated ones")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.axhline(0.5, color=COLORS["reference"], linestyle=":")
+    ax.set(xlabel="step", ylabel="mean probability of “real”", ylim=(0, 1.15))
+    ax.set_title(f"D says {real[-1]:.2f} of real images and {fake[-1]:.2f} of generated ones")
+    ax.legend(loc="upper right", ncols=3)
     return ax
 
 

@@ -97,7 +97,8 @@ class NotebookProgress:
                                        width_ratios=[1.25, 1])  # fmt: skip
         loss_curves(self.training.history, panels["losses"])
         score_curves(self.training.history, panels["scores"])
-        panels["scores"].legend(loc="upper left", fontsize=9, ncols=3)
+        for name in ("losses", "scores"):
+            panels[name].legend(loc="upper right", fontsize=9, ncols=3)
         newest = max(self.training.frames)
         image_grid(self.training.frames[newest], f"Samples after step {newest}",
                    ax=panels["samples"])  # fmt: skip

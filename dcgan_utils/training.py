@@ -130,7 +130,7 @@ def sample_steps(total: int, frames: int) -> list[int]:
 
 
 def spread(images: Tensor) -> Tensor:
-    """Return how much images (B, C, S, S) differ: their standard deviation, averaged over pixels."""
+    """Return how much images (B, C, S, S) differ: standard deviation, averaged over pixels."""
     return images.detach().float().std(dim=0, correction=0).mean()
 
 
@@ -233,7 +233,7 @@ class Training:
         on_report
             Called with a `Report` every `REPORT_EVERY` steps and after the last.
         on_checkpoint
-            Called every `checkpoint_every` steps and after the last, when `state_dict` may be saved.
+            Called every `checkpoint_every` steps and after the last: the time to save.
 
         Raises
         ------

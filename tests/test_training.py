@@ -180,4 +180,7 @@ def test_history_csv():
     history = History()
     history.add(3, 0.5, torch.tensor([1.25, 0.5, 0.75, 0.25, 0.125]))
     history.flush()
-    assert history.to_csv().decode().splitlines() == [",".join(COLUMNS), "3,0.500,1.25,0.5,0.75,0.25,0.125"]
+    assert history.to_csv().decode().splitlines() == [
+        ",".join(COLUMNS),
+        "3,0.500,1.25,0.5,0.75,0.25,0.125",
+    ]

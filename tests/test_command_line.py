@@ -1,0 +1,120 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dcgan_utils.__main__ import main
+from dcgan_utils.config import PRESETS, meanings
+
+
+def run(*arguments, folder):
+    command = [sys.executable, "-m", "dcgan_utils", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which `train --preset smoke` ran, and what it printed."""
+    folder = tmp_path_factory.mktemp("user")
+    result = run("train", "--preset", "smoke", "--data", "digits", "--seed", "3", folder=folder)
+    return folder, result
+
+
+def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
+    folder, result = trained
+    assert result.returncode == 0, result.stderr
+    assert (folder / "runs" / "smoke-1" / "G.pth").exists()
+    config = json.loads((folder / "runs" / "smoke-1" / "config.json").read_text())
+    assert config["seed"] == 3 and config["image_size"] == 16
+    last = result.stdout.splitlines()[-1]
+    for word in ("embedded digits", "20 steps", "images/s", "float32"):
+        assert word in last
+
+
+def test_a_log_file_is_not_flooded(trained):
+    lines = trained[1].stderr.splitlines()
+    assert 1 <= len(lines) <= 10 and "\r" not in trained[1].stderr
+    for word in ("Loss_D", "Loss_G", "D(x)", "D(G(z))", "left"):
+        assert word in lines[-1]
+
+
+def test_sample_draws_from_a_run_and_overwrites_nothing(trained):
+    folder, _ = trained
+    for source in ("runs/smoke-1", "runs/smoke-1/G.pth"):
+        name = f"{source.count('/')}.png"
+        assert run("sample", source, "--count", "4", "--out", name, folder=folder).returncode == 0
+    assert (folder / "1.png").read_bytes() == (folder / "2.png").read_bytes()
+    again = run("sample", "runs/smoke-1", "--out", "1.png", folder=folder)
+    assert again.returncode == 2 and "exists" in again.stderr
+
+
+def test_an_existing_run_folder_is_refused(trained):
+    folder, _ = trained
+    result = run("train", "--preset", "smoke", "--out", "runs/smoke-1", folder=folder)
+    assert result.returncode == 2
+    assert "exists" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_steps_cut_a_run_short_and_resume_of_a_whole_run_changes_nothing(trained):
+    folder, _ = trained
+    before = (folder / "runs" / "smoke-1" / "G.pth").read_bytes()
+    assert run("resume", "runs/smoke-1", folder=folder).returncode == 0
+    assert (folder / "runs" / "smoke-1" / "G.pth").read_bytes() == before
+    command = ("train", "--preset", "smoke", "--data", "digits", "--steps", "2", "--out", "short")
+    assert run(*command, folder=folder).returncode == 0
+    assert len((folder / "short" / "metrics.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--image-size", "28"], ["image_size is 28", "32"]),
+        (["train", "--image-size", "48"], ["image_size is 48"]),
+        (["train", "--batch-size", "0"], ["batch_size is 0"]),
+        (["train", "--width", "-4"], ["width is -4"]),
+        (["train", "--epochs", "0"], ["epochs is 0"]),
+        (["train", "--learning-rate", "-1"], ["learning_rate is -1.0"]),
+        (["train", "--preset", "clasroom"], ["'clasroom'", "classroom"]),
+        (["train", "--preset", "smoke", "--data", "digits", "--batch-size", "4000"], ["1797"]),
+        (["train", "--preset", "smoke", "--data", "digits", "--device", "cuda:77"], ["cuda:77"]),
+        (["train", "--preset", "smoke", "--data", "nowhere"], ["nowhere"]),
+        (["resume", "nowhere"], ["nowhere", "not a run folder"]),
+        (["sample", "nowhere.pth"], ["nowhere.pth", "could not be read"]),
+        (["dance"], ["'dance'"]),
+    ],
+)
+def test_a_mistake_gets_one_clear_error(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    for word in words:
+        assert word in errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--learning-rat", "0.1"])
+    assert caught.value.code == 2
+    assert "--learning-rate" in capsys.readouterr().err
+
+
+def test_help_is_complete(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name, meaning in meanings().items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert meaning in shown, name
+        default = getattr(PRESETS["classroom"], name)
+        assert f"(default: {default})" in shown
+
+
+def test_help_shows_the_defaults_of_the_chosen_preset(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--preset", "mnist64", "--help"])
+    assert "(default: 100)" in capsys.readouterr().out

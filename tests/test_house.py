@@ -1,0 +1,257 @@
+"""The house in order: README, dependencies, notebooks, pictures and imports say what is true."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from dcgan_utils.__main__ import COMMANDS
+from dcgan_utils.config import PRESETS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def tracked():
+    """Return the files that belong to the project: git's, or all where there is no git."""
+    result = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    return result.stdout.split() if result.returncode == 0 else []
+
+
+# README
+
+
+def readme_commands():
+    """Return the lines of README's shell blocks, without comments and prompts."""
+    blocks = re.findall(r"```(?:sh|bat)\n(.*?)```", README, re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", README)
+    local = [a or b for a, b in links if not (a or b).startswith("http")]
+    assert len(local) >= 8
+    for link in local:
+        assert (ROOT / link).exists(), link
+
+
+def test_readme_anchors_exist():
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
+        assert anchor in slugs, anchor
+
+
+def test_readme_make_commands_are_in_the_makefile():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    used = {shlex.split(line)[1] for line in readme_commands() if line.startswith("make ")}
+    assert {"train", "test", "lab", "notebooks", "figures"} <= used <= targets
+
+
+def test_readme_python_commands_parse():
+    """Each `python -m dcgan_utils ...` of the README is understood: --help after it prints help."""
+    commands = [line for line in readme_commands() if "python -m dcgan_utils" in line]
+    assert len(commands) >= 4
+    for line in commands:
+        arguments = shlex.split(line.split("dcgan_utils", 1)[1])
+        assert arguments[0] in COMMANDS, line
+        result = subprocess.run(
+            [sys.executable, "-m", "dcgan_utils", *arguments, "--help"], capture_output=True
+        )
+        assert result.returncode == 0, line
+        if "--preset" in arguments:
+            assert arguments[arguments.index("--preset") + 1] in PRESETS
+
+
+def test_readme_lists_every_notebook_and_preset():
+    for notebook in NOTEBOOKS:
+        assert f"notebooks/{notebook.name}" in README
+    for name in PRESETS:
+        assert f"`{name}`" in README
+
+
+def test_readme_numbers_are_those_of_the_tables():
+    """The measured rows in the README are the rows of figures/seeds.csv and compare.csv."""
+    for name, columns in (
+        ("seeds.csv", ("seed", "seconds", "images_per_second")),
+        ("compare.csv", ("settings", "seconds", "sure", "distance")),
+    ):
+        header, *rows = (ROOT / "figures" / name).read_text().splitlines()
+        import csv
+
+        for row in csv.DictReader([header, *rows]):
+            cells = [row[column] for column in columns if row[column] != ""]
+            found = [
+                line
+                for line in README.splitlines()
+                if line.startswith("|") and all(cell in line.split("|")[1:-1] or
+                                                f" {cell} " in line for cell in cells)
+            ]  # fmt: skip
+            assert found, (name, cells)
+
+
+# Dependencies
+
+
+def test_environment_yml_takes_its_packages_from_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, (by_pip,) = (
+        environment["dependencies"][0],
+        *[
+            part if isinstance(part, str) else list(part.values())
+            for part in environment["dependencies"][1:]
+        ],
+    )
+    assert python == f"python{PROJECT['requires-python']}"
+    assert pip == "pip"
+    assert by_pip == ["--constraint constraints.txt", "--editable .[test]"]
+    assert environment["channels"] == ["conda-forge"]
+
+
+def test_constraints_pin_every_dependency_within_its_range():
+    from packaging.requirements import Requirement
+
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    for requirement in map(Requirement, wanted):
+        assert pins[requirement.name] in requirement.specifier, requirement
+
+
+def test_every_dependency_states_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    entries = re.findall(r'^    "[\w\-]+>=.*$', text, re.MULTILINE)
+    assert len(entries) == len(PROJECT["dependencies"]) + 4
+    for entry in entries:
+        assert "# " in entry, entry
+
+
+def test_imports_follow_the_data_one_way():
+    """No module of the package imports one that stands after it."""
+    order = [
+        "config",
+        "files",
+        "data",
+        "hardware",
+        "networks",
+        "health",
+        "history",
+        "training",
+        "checkpoints",
+        "plots",
+        "animations",
+        "progress",
+        "exercises",
+        "runs",
+        "__main__",
+    ]
+    modules = {path.stem for path in (ROOT / "dcgan_utils").glob("*.py")} - {"__init__"}
+    assert modules == set(order)
+    for number, name in enumerate(order):
+        tree = ast.parse((ROOT / "dcgan_utils" / f"{name}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                imported = [node.module] if node.module else [alias.name for alias in node.names]
+                assert all(other in order[:number] for other in imported), (name, imported)
+
+
+def test_style():
+    for command in (["format", "--check"], ["check"]):
+        result = subprocess.run(["ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)
+        if result.returncode == 127:
+            pytest.skip("ruff is not on the path")
+        assert result.returncode == 0, result.stdout
+
+
+def test_nothing_large_or_private_is_tracked():
+    for name in tracked():
+        path = ROOT / name
+        if path.exists():
+            assert path.stat().st_size < 3_200_000, name
+        assert not name.startswith(("data/", "runs/", ".venv/")), name
+
+
+# Notebooks
+
+
+def cells(notebook, kind):
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_notebooks_are_stored_as_executed(notebook):
+    counts = [cell.execution_count for cell in cells(notebook, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in cells(notebook, "code"):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+
+
+def test_a_cell_that_is_not_compared_is_followed_by_one_that_asserts(notebook):
+    """Markdown may stand between them; Python 3's `assert` must be in the next code cell."""
+    code = cells(notebook, "code")
+    for cell, after in zip(code, [*code[1:], None]):
+        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+            only_a_picture = all(
+                output.get("data", {}).get("image/png") for output in cell.outputs
+            ) and not cell.source.startswith("progress")
+            assert only_a_picture or (after and "assert" in after.source), cell.source
+
+
+def test_notebook_tags_are_known(notebook):
+    for cell in notebook.cells:
+        assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
+
+
+def test_notebooks_open_and_close_as_they_should(notebook):
+    markdown = [cell.source for cell in cells(notebook, "markdown")]
+    opening, whole = markdown[0], "\n".join(markdown)
+    for words in ("**You will be able to**", "**You should know**", "**Time**", "CPU cores"):
+        assert words in opening
+    for heading in ("Summary", "Exercises", "Where to go next"):
+        assert re.search(rf"^## .*{heading}", whole, re.MULTILINE), heading
+
+
+def test_notebook_exercises_are_complete(notebook):
+    """Each has a purpose, a difficulty, minutes, a stub, a checker, a hint and a solution."""
+    markdown = "\n".join(cell.source for cell in cells(notebook, "markdown"))
+    code = "\n".join(cell.source for cell in cells(notebook, "code"))
+    exercises = re.findall(r"^### \d\.\d .+\((?:easy|medium|hard), \d+ minutes\)$", markdown, re.M)
+    assert len(exercises) >= 3
+    for part in ("*Purpose:", "<summary>Hint</summary>", "<summary>Solution</summary>"):
+        assert markdown.count(part) == len(exercises)
+    assert code.count("raise NotImplementedError") == len(exercises)
+    assert len(re.findall(r"^_ = check_", code, re.MULTILINE)) == len(exercises)
+
+
+def test_notebook_cells_are_short(notebook):
+    """Most code cells fit STYLE's 3 to 10 lines; none is long."""
+    lengths = sorted(len(cell.source.splitlines()) for cell in cells(notebook, "code"))
+    assert lengths[len(lengths) // 2] <= 8 and lengths[-1] <= 24
+
+
+def test_notebook_pictures_are_small(notebook):
+    assert len(nbformat.writes(notebook)) < 3_200_000
+
+
+def test_notebooks_name_no_machine(notebook):
+    text = nbformat.writes(notebook)
+    assert "/work/" not in text and "/root/" not in text and "/tmp/" not in text
