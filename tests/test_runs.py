@@ -301,3 +301,17 @@ def test_loaded_weights_need_no_settings(tmp_path):
     torch.save(network.state_dict(), buffer)
     (tmp_path / "G.pth").write_bytes(buffer.getvalue())
     assert checkpoints.load_generator(tmp_path / "G.pth").latent_size == 7
+
+
+def test_a_folder_of_color_images_trains_and_draws_in_color(tmp_path, smoke):
+    """The paper's setting in small: RGB images from an image folder."""
+    random = torch.Generator().manual_seed(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        pixels = torch.randint(0, 256, (20, 24, 3), dtype=torch.uint8, generator=random)
+        Image.fromarray(pixels.numpy()).save(tmp_path / "photos" / f"{number}.png")
+    config = smoke(data=str(tmp_path / "photos"), batch_size=4, steps=3, latent="uniform")
+    training = runs.start(config, tmp_path / "run")
+    assert finish(training, tmp_path / "run")["data"] == "photos"
+    generator = checkpoints.load_generator(tmp_path / "run" / "G.pth")
+    assert generator(training.fixed_latents).shape == (16, 3, 16, 16)

@@ -1,0 +1,168 @@
+"""Pictures, the animation and the progress displays: what is in them, not how they look."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from dcgan_utils import animations, plots
+from dcgan_utils.health import SURE
+from dcgan_utils.history import COLUMNS, History
+from dcgan_utils.progress import LOG_LINES, NotebookProgress, TerminalProgress, minutes
+from dcgan_utils.training import Report
+
+
+@pytest.fixture
+def frames():
+    """Return five frames of nine images; in each, every image has a gray level of its own."""
+    levels = torch.arange(45, dtype=torch.uint8).reshape(5, 9, 1, 1, 1) * 5
+    pixels = levels.expand(-1, -1, 1, 8, 8)
+    return {10 * number: frame for number, frame in enumerate(pixels)}
+
+
+@pytest.fixture
+def history():
+    rows = torch.tensor([[i, i / 10, 1.0, 2.0, 0.8, 0.3, 0.2] for i in range(1, 101)])
+    return History(rows.double())
+
+
+def test_tile_puts_each_image_in_its_place():
+    images = torch.stack([torch.full((1, 2, 2), i, dtype=torch.uint8) for i in (10, 20, 30)])
+    picture = plots.tile(images, columns=2, gap=1)
+    expected = np.array(
+        [
+            [10, 10, 128, 20, 20],
+            [10, 10, 128, 20, 20],
+            [128, 128, 128, 128, 128],
+            [30, 30, 128, 128, 128],
+            [30, 30, 128, 128, 128],
+        ]
+    )
+    assert picture.shape == (5, 5, 3)
+    assert (picture == expected[..., None]).all()
+
+
+def test_tile_scales_floats_and_keeps_colors():
+    image = torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
+    assert plots.tile(image, 1).tolist() == [[[0, 128, 255]]]
+
+
+def test_running_mean_by_hand():
+    values = torch.tensor([1.0, 3.0, 5.0, 7.0])
+    assert plots.smooth(values, 2).tolist() == [1.0, 2.0, 4.0, 6.0]
+    assert plots.smooth(values, 10).tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_curves_label_what_they_show(history):
+    for draw, labels in (
+        (plots.loss_curves, ["Loss_D", "Loss_G"]),
+        (plots.score_curves, ["D(x)", "D(G(z)) before D's step", "D(G(z)) after"]),
+    ):
+        ax = plt.figure().subplots()
+        assert draw(history, ax) is ax
+        shown = ax.get_legend_handles_labels()[1]
+        assert shown[: len(labels)] == labels
+        assert ax.get_xlabel() == "step" and ax.get_ylabel()
+        plt.close(ax.figure)
+    assert "0.80 of real images and 0.30" in ax.get_title(loc="left")
+
+
+def test_score_curves_have_the_line_at_one_half(history):
+    ax = plots.score_curves(history)
+    assert any(list(line.get_ydata()) == [0.5, 0.5] for line in ax.lines)
+    plt.close(ax.figure)
+
+
+def test_filmstrip_names_its_steps_and_includes_both_ends(frames):
+    ax = plots.filmstrip(frames, rows=2, pictures=3)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "20", "40"]
+    plt.close(ax.figure)
+
+
+def test_animation_frames_durations_and_still(frames):
+    with Image.open(io.BytesIO(animations.animated_png(frames, seconds=8.0))) as animation:
+        assert animation.format == "PNG" and animation.n_frames == 6
+        still = np.asarray(animation)
+        shown, durations = [], []
+        for number in range(1, 6):
+            animation.seek(number)
+            shown.append(np.asarray(animation))
+            durations.append(animation.info["duration"])
+    assert (still == shown[-1]).all()  # a viewer without animation shows the end
+    assert all((a != b).any() for a, b in zip(shown, shown[1:]))
+    assert sum(durations) == pytest.approx(8000, rel=0.01)
+    assert durations[-1] == pytest.approx(6 * durations[0], rel=0.01)
+
+
+def test_animation_in_color(frames):
+    colored = {step: frame.expand(-1, 3, -1, -1) for step, frame in frames.items()}
+    with Image.open(io.BytesIO(animations.animated_png(colored))) as animation:
+        assert animation.mode == "RGB"
+
+
+def test_player_has_a_picture_for_each_frame(frames):
+    html = animations.player(frames)
+    assert html.count("data:image/png;base64") == len(frames)
+
+
+def report(step, total=1000, warnings=()):
+    figures = dict(zip(COLUMNS[2:], (0.71, 1.52, 0.81, 0.32, 0.23)))
+    return Report(step, total, 10.0, 125.0, figures, list(warnings))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class FakeRun:
+    """What the displays read of a training."""
+
+    step, total = 0, 1000
+
+
+def test_progress_on_a_terminal_shows_step_figures_and_time():
+    stream = Terminal()
+    progress = TerminalProgress(FakeRun(), stream)
+    progress(report(500, warnings=[SURE]))
+    progress(report(1000))
+    shown = stream.getvalue()
+    for words in ("1000/1000", "Loss_D 0.71", "Loss_G 1.52", "D(x) 0.81", "D(G(z)) 0.32/0.23"):
+        assert words in shown
+    assert "Warning, step 500: The discriminator's loss is at zero" in shown
+    assert "<" in shown  # tqdm's elapsed<left
+
+
+def test_progress_does_not_flood_a_log_file():
+    stream = io.StringIO()
+    progress = TerminalProgress(FakeRun(), stream)
+    for step in range(25, 1001, 25):
+        progress(report(step))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == LOG_LINES
+    assert lines[0] == (
+        "step 100/1000  Loss_D 0.71  Loss_G 1.52  D(x) 0.81  D(G(z)) 0.32/0.23  2:05 left"
+    )
+
+
+def test_progress_in_a_notebook_redraws_one_figure(frames, history, monkeypatch, capsys):
+    run = FakeRun()
+    run.history, run.frames = history, frames
+    progress, drawn = NotebookProgress(run, redraws=4), []
+    monkeypatch.setattr(progress.handle, "display", lambda figure: drawn.append(("new", figure)))
+    monkeypatch.setattr(progress.handle, "update", lambda figure: drawn.append(("same", figure)))
+    for step in range(25, 1001, 25):
+        progress(report(step, warnings=[SURE] if step == 50 else []))
+    assert [how for how, _ in drawn] == ["new"] + ["same"] * 4
+    title = drawn[-1][1].get_suptitle()
+    assert "step 1000 of 1000" in title and "Loss_D 0.71" in title and "2:05 left" in title
+    assert progress.warnings == [f"Warning, step 50: {SURE}"]
+    assert capsys.readouterr().err.count("Warning, step 50") == 1
+    assert plt.get_fignums() == []
+
+
+def test_minutes():
+    assert [minutes(seconds) for seconds in (0, 59.9, 60, 605)] == ["0:00", "0:59", "1:00", "10:05"]
