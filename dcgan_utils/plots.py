@@ -177,9 +177,10 @@ def filmstrip(
 
 @in_style
 def real_beside_fake(real: Tensor, fake: Tensor, ax: Axes | None = None) -> Axes:
-    """Draw as many real images (left) as generated ones (right), both (B, C, S, S)."""
-    columns = round(len(fake) ** 0.5)
-    left, right = tile(real[: len(fake)], columns), tile(fake, columns)
+    """Draw equally many real images (left) and generated ones (right), each (B, C, S, S)."""
+    count = min(len(real), len(fake))
+    columns = round(count**0.5)
+    left, right = tile(real[:count], columns), tile(fake[:count], columns)
     gap = np.full((len(left), left.shape[1] // 12, 3), 255, dtype=np.uint8)
     ax = ax or new_axes(9.0, 4.9)
     ax.imshow(np.concatenate([left, gap, right], axis=1), interpolation="nearest")
