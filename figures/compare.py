@@ -30,9 +30,8 @@ RUNS = [
     {"learning_rate": 0.0004},
     {"learning_rate": 0.0016},
     {"batch_size": 32},
-    {"batch_size": 128},
     {"width": 16, "epochs": 4},
-    {"width": 48, "epochs": 1},
+    {"latent": "uniform"},
 ]
 
 
