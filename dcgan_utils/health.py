@@ -14,8 +14,8 @@ SURE = (
     "fails), a wider network, or another seed."
 )
 ALIKE = (
-    "The generator draws nearly the same image for every latent vector (mode collapse). Try another "
-    "seed or learning rate, and check that the data differ from one another."
+    "The generator draws nearly the same image for every latent vector (mode collapse). Try "
+    "another seed or learning rate, and check that the data differ from one another."
 )
 DIVERGED = (
     "A loss or a weight became NaN or infinite, from which no run recovers. Lower the learning "
