@@ -40,7 +40,7 @@ class History:
             return
         steps, seconds, figures = zip(*self._waiting)
         times = torch.tensor([steps, seconds], dtype=torch.float64).T  # (new rows, 2)
-        values = torch.stack(figures).to("cpu", torch.float64)  # (new rows, 5)
+        values = torch.stack(figures).cpu().double()  # (new rows, 5); MPS itself has no float64
         self.rows = torch.cat([self.rows, torch.cat([times, values], dim=1)])
         self._waiting.clear()
 
