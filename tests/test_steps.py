@@ -1,6 +1,10 @@
 """The two training steps against a plain PyTorch loop with a sigmoid and `BCELoss`."""
 
+import ast
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -115,3 +119,32 @@ def test_loss_survives_what_makes_sigmoid_and_bce_overflow():
 
 def test_scores_are_probabilities():
     assert mean_score(torch.tensor([0.0, 100.0])).item() == pytest.approx(0.75)
+
+
+BF16 = """
+import torch
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.training import Training
+config = preset("smoke", data="digits", learning_rate=0.01)
+for precision in ("float32", "bf16"):
+    training = Training(preset("smoke", data="digits", learning_rate=0.01, precision=precision),
+                        load_images(config))
+    print(torch.stack([training.train_step()[0] for _ in range(3)]).tolist())
+"""
+
+
+def test_bf16_trains_as_float32_does():
+    """Three steps in each precision, at a rate at which weights cast before a step would show.
+
+    oneDNN is held to AVX-512 without AMX, which some virtual machines report and cannot run.
+    """
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
+    result = subprocess.run(
+        [sys.executable, "-c", BF16], env=environment, capture_output=True, text=True, check=True
+    )
+    float32, bf16 = (torch.tensor(ast.literal_eval(x)) for x in result.stdout.splitlines())
+    assert not torch.equal(float32, bf16)  # it did compute in another precision
+    torch.testing.assert_close(bf16, float32, rtol=0, atol=0.08)
+    after_minus_before = (float32[:, 4] - float32[:, 3]).abs()
+    assert after_minus_before.max() > 0.2  # what weights cast before the step would miss
