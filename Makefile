@@ -26,7 +26,8 @@ nbval: .venv/installed
 	$(NBVAL) $(NOTEBOOKS)
 
 notebooks: .venv/installed
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
 
 figures: .venv/installed
 	$(BIN)/python -m figures

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from dcgan_utils.__main__ import COMMANDS
 from dcgan_utils.config import PRESETS
@@ -116,16 +117,14 @@ def test_environment_yml_takes_its_packages_from_pyproject():
 
 
 def test_constraints_pin_every_dependency_within_its_range():
-    from packaging.requirements import Requirement
-
     pins = dict(
-        line.split("==")
+        line.lower().split("==")
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if line and not line.startswith("#")
     )
     wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
     for requirement in map(Requirement, wanted):
-        assert pins[requirement.name] in requirement.specifier, requirement
+        assert pins[requirement.name.lower()] in requirement.specifier, requirement
 
 
 def test_every_dependency_states_its_reason():
