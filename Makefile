@@ -20,7 +20,7 @@ lab: .venv/installed
 test: unit nbval
 
 unit: .venv/installed
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --durations=5
 
 nbval: .venv/installed
 	$(NBVAL) $(NOTEBOOKS)

@@ -4,6 +4,7 @@ A run folder appears whole, with its settings and a first checkpoint, and each f
 ever replaced as a whole; so a run that is killed at any moment can be resumed.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -56,6 +57,7 @@ def start(config: Config, folder: Path, notice: Callable[[str], None] = print) -
             f"python -m dcgan_utils resume {folder}"
         )
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    parent_is_new = not folder.parent.exists()
     try:
         unfinished.mkdir(parents=True)
     except OSError as error:
@@ -70,6 +72,9 @@ def start(config: Config, folder: Path, notice: Callable[[str], None] = print) -
         os.rename(unfinished, folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
+        if parent_is_new:
+            with contextlib.suppress(OSError):  # another run may be in it by now
+                folder.parent.rmdir()
         raise
     return training
 
