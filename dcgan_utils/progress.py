@@ -82,7 +82,8 @@ class NotebookProgress:
         for warning in report.warnings:
             self.warnings.append(f"Warning, step {report.step}: {warning}")
             print(self.warnings[-1], file=sys.stderr)
-        if report.step - self.drawn < self.every and report.step < report.total:
+        due = report.step - self.drawn >= self.every or report.step == report.total
+        if not due or not len(self.training.history):  # with record_every, rows may come later
             return
         self.drawn = report.step
         figure = self._draw(report)

@@ -117,13 +117,13 @@ def mean_score(logits: Tensor) -> Tensor:
 def sample_steps(total: int, frames: int) -> list[int]:
     """Return the numbers of finished steps after which to draw the fixed latent vectors.
 
-    Half-way between evenly spaced and evenly spaced in the logarithm: dense while pictures change
-    fast, sparser later. 0 and `total` are always among them.
+    Dense while pictures change fast, sparser later: they grow as the power 2.5. 0 and `total` are
+    always among them.
 
     Examples
     --------
     >>> sample_steps(1000, 5)
-    [0, 32, 178, 487, 1000]
+    [0, 31, 177, 487, 1000]
     """
     places = torch.linspace(0, 1, frames, dtype=torch.float64) ** 2.5
     return sorted({round(place * total) for place in places.tolist()})

@@ -2,10 +2,13 @@
 
 import ast
 import csv
+import doctest
+import importlib
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -164,6 +167,12 @@ def test_nothing_large_or_private_is_tracked():
         assert not name.startswith(("data/", "runs/", ".venv/")), name
 
 
+@pytest.mark.parametrize("name", ["config", "networks", "training"])
+def test_docstring_examples_are_true(name):
+    result = doctest.testmod(importlib.import_module(f"dcgan_utils.{name}"))
+    assert result.attempted > 0 and result.failed == 0
+
+
 # Notebooks
 
 
@@ -234,4 +243,5 @@ def test_notebook_pictures_are_small(notebook):
 
 def test_notebooks_name_no_machine(notebook):
     text = nbformat.writes(notebook)
-    assert "/work/" not in text and "/root/" not in text and "/tmp/" not in text
+    for folder in (Path.home(), ROOT, Path(tempfile.gettempdir())):
+        assert f"{folder}/" not in text

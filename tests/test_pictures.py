@@ -164,5 +164,14 @@ def test_progress_in_a_notebook_redraws_one_figure(frames, history, monkeypatch,
     assert plt.get_fignums() == []
 
 
+def test_progress_in_a_notebook_waits_for_the_first_recorded_row(frames, monkeypatch):
+    run = FakeRun()
+    run.history, run.frames = History(), frames
+    progress, drawn = NotebookProgress(run), []
+    monkeypatch.setattr(progress.handle, "display", drawn.append)
+    progress(report(25))
+    assert drawn == []
+
+
 def test_minutes():
     assert [minutes(seconds) for seconds in (0, 59.9, 60, 605)] == ["0:00", "0:59", "1:00", "10:05"]
