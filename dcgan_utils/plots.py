@@ -21,6 +21,17 @@ COLORS = {
     "fake": "#CC79A7",
     "fake after": "#E69F00",
     "reference": "#555555",
+    # notebook 01
+    "window": "#56B4E9",
+    "kernel": "#F0E442",
+    # notebook 02
+    "batch norm": "#56B4E9",
+    "no batch norm": "#555555",
+    # notebook 03: an activation has the color of the network that uses it
+    "sigmoid": "#56B4E9",
+    "tanh": "#E69F00",
+    "relu": "#D55E00",
+    "leaky relu": "#0072B2",
 }
 
 GUESSING = 2 * math.log(2)  # Loss_D, in nats, of a D that says 1/2 to everything

@@ -1,8 +1,4 @@
-"""One checker for each exercise of the course.
-
-A checker runs the reader's function on cases that catch the usual mistakes, and prints what it
-expected, what it got and where to look. It never prints the solution.
-"""
+"""Checkers of notebook 05, training on MNIST."""
 
 import copy
 import math
@@ -12,41 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from .networks import Discriminator, Generator, draw_latents, initialize_weights
-
-
-class Wrong(Exception):
-    """An answer is not right; the message says what was expected, what came, where to look."""
-
-
-def _judge(exercise: str, check: Callable[[], None]) -> bool:
-    """Run a check and print its verdict; return whether the answer is right."""
-    try:
-        check()
-    except NotImplementedError:
-        print(f"Exercise {exercise}: not done yet. Replace the stub, run its cell, then this one.")
-        return False
-    except Wrong as reason:
-        print(f"Exercise {exercise}: not yet. {reason}")
-        return False
-    except Exception as error:
-        print(f"Exercise {exercise}: your function stopped with {type(error).__name__}: {error}")
-        return False
-    print(f"Exercise {exercise}: correct.")
-    return True
-
-
-def _require_scalar(value: object) -> float:
-    if value is None:
-        raise Wrong("Your function returned None. Does it end with `return`?")
-    if not isinstance(value, Tensor):
-        raise Wrong(f"Expected a tensor with one number, got {type(value).__name__}.")
-    if value.numel() != 1:
-        raise Wrong(
-            f"Expected one number, got a tensor of shape {tuple(value.shape)}. "
-            f"The loss is a mean over the batch."
-        )
-    return value.item()
+from ..networks import Discriminator, Generator, draw_latents, initialize_weights
+from .common import Wrong, judge, require_answer, require_scalar
 
 
 def check_discriminator_loss(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
@@ -54,7 +17,7 @@ def check_discriminator_loss(function: Callable[[Tensor, Tensor], Tensor]) -> bo
 
     def check() -> None:
         real, fake = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([-1.0, 0.5])
-        got = _require_scalar(function(real, fake))
+        got = require_scalar(function(real, fake))
         parts = [-math.log(1 / (1 + math.exp(-x))) for x in real.tolist()]
         others = [-math.log(1 - 1 / (1 + math.exp(-x))) for x in fake.tolist()]
         expected = sum(parts) / 3 + sum(others) / 2
@@ -73,14 +36,14 @@ def check_discriminator_loss(function: Callable[[Tensor, Tensor], Tensor]) -> bo
             near = [hint for value, hint in hints.items() if math.isclose(got, value, abs_tol=1e-4)]
             where = near[0] if near else "Compare with the two terms of Loss_D in section 5."
             raise Wrong(f"Expected {expected:.4f} {case}, got {got:.4f}. {where}")
-        extreme = _require_scalar(function(torch.tensor([-200.0]), torch.tensor([200.0])))
+        extreme = require_scalar(function(torch.tensor([-200.0]), torch.tensor([200.0])))
         if not math.isclose(extreme, 400.0, rel_tol=1e-4):
             raise Wrong(
                 f"Expected 400 for logits of -200 (real) and 200 (fake), got {extreme}. Does a "
                 f"sigmoid round to exactly 0 or 1 before its logarithm is taken?"
             )
 
-    return _judge("5.1", check)
+    return judge("5.1", check)
 
 
 def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
@@ -91,8 +54,7 @@ def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
         images = levels.float() / 127.5 - 1
         before = images.clone()
         got = function(images)
-        if not isinstance(got, Tensor):
-            raise Wrong(f"Expected a tensor, got {type(got).__name__}. Does it end with `return`?")
+        require_answer(got, Tensor, "a tensor")
         if not torch.equal(images, before):
             raise Wrong("Your function changed the images it was given. Work on a new tensor.")
         if got.dtype != torch.uint8:
@@ -116,7 +78,7 @@ def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
                 f"the range must not wrap around."
             )
 
-    return _judge("5.2", check)
+    return judge("5.2", check)
 
 
 def check_generator_step(function: Callable[..., Tensor]) -> bool:
@@ -134,7 +96,7 @@ def check_generator_step(function: Callable[..., Tensor]) -> bool:
             parameter.grad = torch.ones_like(parameter)  # left over from an earlier step
         optimizer = torch.optim.SGD(generator.parameters(), 0.1)
         before = [p.detach().clone() for p in generator.parameters()]
-        got = _require_scalar(function(generator, discriminator, optimizer, z))
+        got = require_scalar(function(generator, discriminator, optimizer, z))
         if not math.isclose(got, expected_loss, abs_tol=1e-4):
             raise Wrong(
                 f"Expected a loss of {expected_loss:.4f} on the checker's batch, got {got:.4f}. "
@@ -158,7 +120,7 @@ def check_generator_step(function: Callable[..., Tensor]) -> bool:
         ):
             raise Wrong("Expected one optimizer step along the gradient, but the weights differ.")
 
-    return _judge("5.3", check)
+    return judge("5.3", check)
 
 
 def _reference_step(
