@@ -1,17 +1,20 @@
-"""Moving pictures from the sampled frames of a run."""
+"""Moving pictures: the sampled frames of a run, and drawings that go on from moment to moment."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.animation import FuncAnimation
+from matplotlib.axes import Axes
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .plots import new_axes, tile
+from .plots import new_axes, tile, to_png
 
 GRAY_LEVELS = 16  # a picture of 64 digits then takes about 20 kB, and nobody sees the difference
 CAPTION_HEIGHT = 30  # pixels
+FEW_COLORS = 64  # enough for a drawing with smooth letters
 
 
 def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2) -> bytes:
@@ -38,6 +41,36 @@ def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2)
     pictures = [_frame(frames[step], step, total, zoom) for step in sorted(frames)]
     each = 1000 * seconds / (len(pictures) + 5)  # milliseconds; the last frame counts as six
     durations = [each] * (len(pictures) - 1) + [6 * each]
+    return _joined(pictures, durations)
+
+
+def animate(draw: Callable[[int], Axes], count: int, seconds: float = 1.2) -> bytes:
+    """Return an animated PNG of a drawing at its moments 0 to count - 1.
+
+    Parameters
+    ----------
+    draw
+        Draws one moment into new axes, all of the same size, and returns them.
+    count
+        How many moments there are.
+    seconds
+        How long each is shown; the last one twice as long.
+
+    Returns
+    -------
+    bytes
+        The file. A viewer that knows no animated PNG shows the last moment.
+    """
+    pictures = [
+        Image.open(io.BytesIO(to_png(draw(moment), 100))).convert("RGB") for moment in range(count)
+    ]
+    palette = pictures[-1].quantize(FEW_COLORS, method=Image.Quantize.MAXCOVERAGE)
+    pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    return _joined(pictures, [1000 * seconds] * (count - 1) + [2000 * seconds])
+
+
+def _joined(pictures: list[Image.Image], durations: list[float]) -> bytes:
+    """Return pictures, each shown for so many milliseconds, as an animated PNG."""
     buffer = io.BytesIO()
     pictures[-1].save(
         buffer, format="PNG", save_all=True, append_images=pictures, default_image=True,
