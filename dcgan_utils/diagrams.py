@@ -25,6 +25,7 @@ def _text(value: float) -> str:
     """Return a number with a true minus sign, and without a fraction where it has none."""
     if np.isnan(value):
         return ""
+    value = round(value, 2) + 0.0  # no minus before a zero
     return (f"{value:.0f}" if value == round(value) else f"{value:.2f}").replace("-", "−")
 
 
@@ -178,7 +179,8 @@ def draw_convolution(
         output_size(size, side, stride, padding)
     padded = torch.nn.functional.pad(image, [padding] * 4)
     given = torch.nn.functional.pad(torch.ones_like(image), [padding] * 4).bool()
-    return _sliding(ax, padded, given, kernel, stride, step, ("input, padded", "kernel"))
+    names = ("input, padded" if padding else "input", "kernel")
+    return _sliding(ax, padded, given, kernel, stride, step, names)
 
 
 def draw_zero_insertion(

@@ -297,6 +297,28 @@ def write_counts(
     return conv_transpose2d_by_stamping(*ones, stride, padding, output_padding)[0, 0].long()
 
 
+def checkerboard(images: Tensor) -> float:
+    """Return how strong the checkerboard of period 2 is that a set of images has in common.
+
+    At stride 2 there are four kinds of output pixels: even or odd row, even or odd column. This is
+    the standard deviation of the four kinds' mean values, over that of all values.
+
+    Parameters
+    ----------
+    images
+        (B, H, W).
+
+    Returns
+    -------
+    float
+        0 if the four kinds are equally bright, about 1 if nothing but a checkerboard is there.
+    """
+    means = torch.stack(
+        [images[:, row::2, column::2].mean() for row in (0, 1) for column in (0, 1)]
+    )
+    return (means.std() / images.std()).item()
+
+
 class BatchNorm(nn.Module):
     """Batch normalization of vectors (N, C) or images (N, C, H, W), channel by channel.
 

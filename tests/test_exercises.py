@@ -29,7 +29,7 @@ def published():
         imports = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
         for part in re.split(r"^### (?=\d\.\d )", text, flags=re.MULTILINE)[1:]:
             solution = re.search(
-                r"<summary>Solution</summary>\s+```python\n(.*?)```", part, re.DOTALL
+                r"<summary>Solution</summary>.*?```python\n(.*?)```", part, re.DOTALL
             )[1]
             checker, name = re.search(r"^_ = (check_\w+)\((\w+)\)", part, re.MULTILINE).groups()
             yield pytest.param(part[:3], checker, name, solution, imports, id=part[:3])

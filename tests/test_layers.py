@@ -100,6 +100,15 @@ def test_write_counts_by_hand():
     assert layers.write_counts(3, kernel=4, stride=2, padding=1)[2].tolist() == [2, 4, 4, 4, 4, 2]
 
 
+def test_checkerboard_by_hand():
+    """Four values, once each: 1, 2, 3, 4 in all images; then with each row alike; then moved."""
+    board = torch.tensor([[1.0, 2], [3, 4]]).repeat(5, 3, 3)  # (5, 6, 6)
+    assert layers.checkerboard(board) == pytest.approx((5 / 3) ** 0.5 / board.std().item())
+    assert layers.checkerboard(torch.arange(4.0).repeat_interleave(2).repeat(5, 8, 1)) == 0
+    mirrored = torch.stack([board[0], board[0].flip(1), board[0].flip(0), board[0].flip(0, 1)])
+    assert layers.checkerboard(mirrored) == 0
+
+
 X, W = torch.zeros(1, 2, 5, 5), torch.zeros(3, 2, 3, 3)
 
 

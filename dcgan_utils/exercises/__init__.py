@@ -4,6 +4,50 @@ A checker runs the reader's function on cases that catch the usual mistakes, and
 expected, what it got and where to look. It never prints the solution.
 """
 
+from .activations import (
+    check_activation_backward,
+    check_activation_numbers,
+    check_dead_share,
+    check_discriminator_activations,
+)
+from .batch_norm import (
+    check_batch_norm_images,
+    check_batch_norm_predictions,
+    check_generator_repair,
+    check_running_statistics,
+)
+from .building import (
+    check_build_discriminator,
+    check_mended_generator,
+    check_parameter_count,
+    check_small_generator,
+)
+from .convolution import (
+    check_convolution,
+    check_sizes,
+    check_transposed_convolution,
+    check_upsampler,
+)
 from .training import check_discriminator_loss, check_generator_step, check_to_gray_levels
 
-__all__ = ["check_discriminator_loss", "check_generator_step", "check_to_gray_levels"]
+__all__ = [
+    "check_activation_backward",
+    "check_activation_numbers",
+    "check_batch_norm_images",
+    "check_batch_norm_predictions",
+    "check_build_discriminator",
+    "check_convolution",
+    "check_dead_share",
+    "check_discriminator_activations",
+    "check_discriminator_loss",
+    "check_generator_repair",
+    "check_generator_step",
+    "check_mended_generator",
+    "check_parameter_count",
+    "check_running_statistics",
+    "check_sizes",
+    "check_small_generator",
+    "check_to_gray_levels",
+    "check_transposed_convolution",
+    "check_upsampler",
+]
