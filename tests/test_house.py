@@ -22,6 +22,7 @@ from dcgan_utils.config import PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+TEACHERS = (ROOT / "TEACHERS.md").read_text()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -44,8 +45,8 @@ def readme_commands():
     return [line for line in lines if line]
 
 
-def test_readme_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", README)
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", README + TEACHERS)
     local = [a or b for a, b in links if not (a or b).startswith("http")]
     assert len(local) >= 8
     for link in local:
@@ -85,6 +86,57 @@ def test_readme_lists_every_notebook_and_preset():
         assert f"notebooks/{notebook.name}" in README
     for name in PRESETS:
         assert f"`{name}`" in README
+
+
+def minutes_to_read(notebook):
+    return re.search(r"\*\*Time\*\*: (\d+) minutes to read", notebook.cells[0].source)[1]
+
+
+def test_readme_and_teachers_page_give_the_minutes_that_the_notebooks_give():
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        read, number = minutes_to_read(notebook), path.name[:2]
+        text = "\n".join(cell.source for cell in notebook.cells)
+        exercises = sum(map(int, re.findall(r"^### \d.\d .+, (\d+) minutes\)$", text, re.M)))
+        assert re.search(rf"\({re.escape(f'notebooks/{path.name}')}\) \|.+\| {read} min \|", README)
+        assert re.search(
+            rf"^\| {number} .+\| {read} min \|.+\| {exercises} min \|$", TEACHERS, re.M
+        )
+        assert re.search(rf"^## {number} ", TEACHERS, re.M)
+
+
+# The teachers' page
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_teachers_page_has_all_that_a_lesson_needs(path):
+    part = TEACHERS.split(f"\n## {path.name[:2]} ")[1].split("\n## ")[0]
+    assert f"(notebooks/{path.name})" in part
+    for heading in ("Goal", "Minutes", "Question to the class", "Misconceptions",
+                    "If there are only ten minutes", "Answers to what is left open"):  # fmt: skip
+        assert f"**{heading}**" in part
+    misconceptions = part.split("**Misconceptions**")[1].split("**If")[0]
+    for number in ("1.", "2."):
+        told = misconceptions.split(f"\n{number} ")[1].split("\n2. ")[0]
+        assert "ell" in told and re.search(r"\[\d+\]", told), "name the cell that settles it"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_teachers_page_names_cells_that_are_there(path):
+    """ "Section 5, cell [26]" and "cells [36] and [39]": each cell stands in the section named."""
+    section, stands_in = 0, {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if headings := re.findall(r"^## (\d+)\.", cell.source, re.MULTILINE):
+            section = int(headings[-1])
+        if cell.cell_type == "code":
+            stands_in[cell.execution_count] = section
+    part = " ".join(TEACHERS.split(f"\n## {path.name[:2]} ")[1].split("\n## ")[0].split())
+    assert {int(number) for number in re.findall(r"\[(\d+)\]", part)} <= set(stands_in)
+    named = re.findall(r"[Ss]ection (\d+), cells? ((?:\[\d+\](?:,| and| to)? ?)+)", part)
+    assert len(named) >= 3
+    for number, cells in named:
+        for cell in re.findall(r"\d+", cells):
+            assert stands_in[int(cell)] == int(number), f"section {number}, cell [{cell}]"
 
 
 @pytest.mark.parametrize("name", ["seeds.csv", "compare.csv"])
@@ -144,7 +196,15 @@ def test_every_dependency_states_its_reason():
 def test_imports_follow_the_data_one_way():
     """No module of the package imports one that stands after it."""
     order = ["config", "files", "data", "hardware", "layers", "networks", "health", "history"]
-    order += ["training", "checkpoints", "plots", "animations", "progress"]
+    order += [
+        "training",
+        "checkpoints",
+        "plots",
+        "architecture",
+        "diagrams",
+        "animations",
+        "progress",
+    ]
     order += ["exercises", "runs", "__main__"]
     package = ROOT / "dcgan_utils"
     files = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
@@ -173,7 +233,7 @@ def test_nothing_large_or_private_is_tracked():
         assert not name.startswith(("data/", "runs/", ".venv/")), name
 
 
-@pytest.mark.parametrize("name", ["config", "layers", "networks", "training"])
+@pytest.mark.parametrize("name", ["architecture", "config", "layers", "networks", "training"])
 def test_docstring_examples_are_true(name):
     result = doctest.testmod(importlib.import_module(f"dcgan_utils.{name}"))
     assert result.attempted > 0 and result.failed == 0
