@@ -1,4 +1,4 @@
-"""The command line: python -m dcgan_utils train | resume | sample."""
+"""The command line: python -m dcgan_utils train | resume | sample | judge."""
 
 import argparse
 import sys
@@ -11,11 +11,12 @@ import tyro
 
 from .config import Config, UserError, preset
 
-ABOUT = """Train a DCGAN, go on with an interrupted run, or draw samples.
+ABOUT = """Train a DCGAN, go on with an interrupted run, draw samples, or judge them.
 
   python -m dcgan_utils train --preset classroom     (train --help lists every setting)
   python -m dcgan_utils resume runs/classroom-1
   python -m dcgan_utils sample runs/classroom-1
+  python -m dcgan_utils judge runs/classroom-1
 """
 
 
@@ -26,6 +27,7 @@ class Train:
     config: Annotated[Config, tyro.conf.arg(name="")]
     preset: str = "classroom"  # classroom, mnist64, paper, or smoke (for tests only)
     out: Path | None = None  # the run folder, which must not exist; None: runs/PRESET-NUMBER
+    judge: int = 10_000  # samples of digits to judge at the end, 1,000 or more; 0 for none
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Resume:
     """Go on with an interrupted run from its last checkpoint, and write its results."""
 
     run: tyro.conf.Positional[Path]  # the run folder
+    judge: int = 10_000  # samples of digits to judge at the end, 1,000 or more; 0 for none
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Sample:
     out: Path = Path("samples.png")  # the picture to write
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Say how good a run's samples are, beside real digits and noise; store it in its folder."""
+
+    run: tyro.conf.Positional[Path]  # the run folder
+    count: int = 10_000  # samples to draw, 1,000 or more
+    seed: int = 0  # which latent vectors
+
+
 def train(arguments: Sequence[str]) -> None:
     """Parse the settings on top of the preset that the arguments name, and train."""
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -53,8 +65,9 @@ def train(arguments: Sequence[str]) -> None:
     options = _parse(Train, arguments, Train(preset(name), name))
     from . import runs
 
+    _require_enough(options.judge)
     folder = options.out or runs.next_folder(name)
-    _finish(runs.start(options.config, folder), folder)
+    _finish(runs.start(options.config, folder), folder, options.judge)
 
 
 def resume(arguments: Sequence[str]) -> None:
@@ -62,7 +75,8 @@ def resume(arguments: Sequence[str]) -> None:
     options = _parse(Resume, arguments)
     from . import runs
 
-    _finish(runs.resume(options.run), options.run)
+    _require_enough(options.judge)
+    _finish(runs.resume(options.run), options.run, options.judge)
 
 
 def sample(arguments: Sequence[str]) -> None:
@@ -74,6 +88,22 @@ def sample(arguments: Sequence[str]) -> None:
     print(f"{options.count} images written to {options.out}")
 
 
+def judge(arguments: Sequence[str]) -> None:
+    """Judge a run's samples."""
+    options = _parse(Judge, arguments)
+    from . import runs
+
+    print(runs.judge(options.run, options.count, options.seed)[0], end="")
+
+
+def _require_enough(count: int) -> None:
+    """Refuse a number of samples that the judge would refuse, before a long run."""
+    from .judging import FEWEST
+
+    if count and count < FEWEST:
+        raise UserError(f"judge is {count}; allowed: {FEWEST} or more, or 0 for no judgment.")
+
+
 def _parse(kind: type, arguments: Sequence[str], default=None):
     extra = {} if default is None else {"default": default}
     program = f"python -m dcgan_utils {kind.__name__.lower()}"
@@ -81,15 +111,18 @@ def _parse(kind: type, arguments: Sequence[str], default=None):
                     **extra)  # fmt: skip
 
 
-def _finish(training, folder: Path) -> None:
+def _finish(training, folder: Path, count: int) -> None:
     from . import runs
+    from .judging import SOURCES
     from .progress import TerminalProgress
 
     print(f"Training on {training.images.source}, into {folder}", flush=True)
-    print(runs.last_line(runs.finish(training, folder, TerminalProgress(training))))
+    print(runs.last_line(runs.finish(training, folder, TerminalProgress(training))), flush=True)
+    if count and training.images.source in SOURCES:
+        print(runs.judge(folder, count)[1])
 
 
-COMMANDS = {"train": train, "resume": resume, "sample": sample}
+COMMANDS = {"train": train, "resume": resume, "sample": sample, "judge": judge}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

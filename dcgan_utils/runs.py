@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from . import animations, checkpoints, plots
+from . import animations, checkpoints, judging, plots
 from .config import Config, UserError
-from .data import load_images
+from .data import load_images, unscale
 from .files import read_file, write_file
 from .networks import draw_latents
 from .training import Report, Training
@@ -131,7 +131,7 @@ def finish(training: Training, folder: Path, on_report: Callable[[Report], None]
 
 def write_results(training: Training, folder: Path) -> dict:
     """Write a run's weights, figures and pictures into its folder; return the summary."""
-    checkpoints.save_weights(folder / "G.pth", training.generator)
+    checkpoints.save_weights(folder / "G.pth", training.sampler)
     checkpoints.save_weights(folder / "D.pth", training.discriminator)
     write_file(folder / "metrics.csv", training.history.to_csv())
     frames = training.frames
@@ -207,6 +207,45 @@ def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     with torch.no_grad():
         images = generator(draw_latents(count, generator.latent_size, settings["latent"], random))
     write_file(out, plots.to_png(plots.image_grid(images, f"{count} samples, seed {seed}")))
+
+
+def judge(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
+    """Judge a finished run's samples, and store the verdict in its folder.
+
+    Parameters
+    ----------
+    folder
+        A run folder with its results. judgment.json and judgment.md in it are written anew.
+    count
+        How many samples to draw, 1,000 or more.
+    seed
+        Of the latent vectors.
+
+    Returns
+    -------
+    table, line
+        The verdict as a Markdown table, and its short form.
+
+    Raises
+    ------
+    UserError
+        If there is no finished run, it did not train on digits, or `count` is too small.
+    """
+    settings, summary = (
+        json.loads(read_file(Path(folder) / name)) for name in ("config.json", "summary.json")
+    )
+    reference = judging.reference_for(summary["data"], settings["image_size"], settings["fit"])
+    generator = checkpoints.load_generator(Path(folder) / "G.pth")
+    random = torch.Generator().manual_seed(seed)
+    z = draw_latents(count, generator.latent_size, settings["latent"], random)
+    with torch.no_grad():
+        pixels = torch.cat([unscale(generator(part)) for part in z.split(500)])
+    verdict = judging.judge(pixels, settings["fit"], reference)
+    content = {"count": count, "seed": seed, "route": reference.route, **verdict}
+    table = judging.table(verdict, reference)
+    write_file(Path(folder) / "judgment.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_file(Path(folder) / "judgment.md", table.encode())
+    return table, judging.short(verdict)
 
 
 def device_name(device: torch.device) -> str:

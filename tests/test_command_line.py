@@ -1,6 +1,7 @@
 """The command line, run as a user runs it."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -19,7 +20,8 @@ def run(*arguments, folder):
 def trained(tmp_path_factory):
     """A folder in which `train --preset smoke` ran, and what it printed."""
     folder = tmp_path_factory.mktemp("user")
-    result = run("train", "--preset", "smoke", "--data", "digits", "--seed", "3", folder=folder)
+    command = ["train", "--preset", "smoke", "--data", "digits", "--seed", "3", "--judge", "1000"]
+    result = run(*command, folder=folder)
     return folder, result
 
 
@@ -29,9 +31,36 @@ def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
     assert (folder / "runs" / "smoke-1" / "G.pth").exists()
     config = json.loads((folder / "runs" / "smoke-1" / "config.json").read_text())
     assert config["seed"] == 3 and config["image_size"] == 16
-    last = result.stdout.splitlines()[-1]
+    *_, last, judged = result.stdout.splitlines()
     for word in ("embedded digits", "20 steps", "images/s", "float32"):
         assert word in last
+    assert re.fullmatch(r"Judged: distance [\d.]+ \(real digits [\d.]+\), .+ to .+%", judged)
+
+
+def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0])
+    assert main(["judge", "runs/smoke-1", "--count", "1000"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (trained[0] / "runs" / "smoke-1" / "judgment.md").read_text()
+    for words in ("Fréchet distance", "embedded digits, resized to 16 and back to 28",
+                  "published FID", "compare the columns"):  # fmt: skip
+        assert words in printed
+    stored = json.loads((trained[0] / "runs" / "smoke-1" / "judgment.json").read_text())
+    distances = [stored[row]["distance"]["value"] for row in ("real digits", "samples", "noise")]
+    assert distances[0] < distances[1] and distances[0] < distances[2]
+    assert trained[1].stdout.splitlines()[-1].startswith(f"Judged: distance {distances[1]:.1f} ")
+
+
+def test_too_few_samples_to_judge_are_refused_before_the_run(
+    trained, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(trained[0])
+    command = ["train", "--preset", "smoke", "--data", "digits", "--judge", "10"]
+    assert main([*command, "--out", str(tmp_path / "no")]) == 2
+    assert main(["judge", "runs/smoke-1", "--count", "10"]) == 2
+    said = capsys.readouterr().err
+    assert "judge is 10; allowed: 1000 or more" in said and "count is 10" in said
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_log_file_is_not_flooded(trained):
@@ -61,12 +90,12 @@ def test_resuming_a_whole_run_changes_nothing(trained, monkeypatch):
     monkeypatch.chdir(trained[0])
     weights = trained[0] / "runs" / "smoke-1" / "G.pth"
     before = weights.read_bytes()
-    assert main(["resume", "runs/smoke-1"]) == 0
+    assert main(["resume", "runs/smoke-1", "--judge", "0"]) == 0
     assert weights.read_bytes() == before
 
 
 def test_steps_cut_a_run_short(tmp_path):
-    command = ["train", "--preset", "smoke", "--data", "digits", "--steps", "2"]
+    command = ["train", "--preset", "smoke", "--data", "digits", "--steps", "2", "--judge", "0"]
     assert main([*command, "--out", str(tmp_path / "short")]) == 0
     assert len((tmp_path / "short" / "metrics.csv").read_text().splitlines()) == 3
 
