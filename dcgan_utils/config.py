@@ -42,6 +42,7 @@ class Config:
     learning_rate: float = 0.0002  # Adam's learning rate, for both networks
     beta1: float = 0.5  # Adam's decay rate of the gradient's running mean
     beta2: float = 0.999  # Adam's decay rate of the squared gradient's running mean
+    average: float = 0.0  # decay of the average of G's weights that draws the samples; 0 for none
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
@@ -65,7 +66,7 @@ class Config:
         for name in ("learning_rate", "initial_std"):
             value = getattr(self, name)
             _require(0 < value < math.inf, name, value, "a number above 0")
-        for name in ("beta1", "beta2", "leak"):
+        for name in ("beta1", "beta2", "leak", "average"):
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
         _require(self.data.strip() != "", "data", self.data, "auto, mnist, digits or a folder")

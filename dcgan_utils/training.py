@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .config import Config, UserError
 from .data import Batches, Images, unscale
@@ -186,6 +187,15 @@ class Training:
             self.optimizers[name] = torch.optim.Adam(
                 network.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True
             )
+        self._averaged = None
+        if config.average:
+            moving = get_ema_multi_avg_fn(config.average)
+            self._averaged = AveragedModel(self.generator, multi_avg_fn=moving, use_buffers=True)
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The generator that draws samples: the average of the trained one, if there is one."""
+        return self.generator if self._averaged is None else self._averaged.module
 
     def _draw(self, count: int) -> Tensor:
         return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
@@ -207,6 +217,8 @@ class Training:
         loss_g, d_after = generator_step(
             self.generator, self.discriminator, self.optimizers["generator"], fake, self.precision
         )
+        if self._averaged is not None:
+            self._averaged.update_parameters(self.generator)
         self.step += 1
         return torch.stack([loss_d, loss_g, d_real, d_before, d_after]), real, fake
 
@@ -215,10 +227,10 @@ class Training:
 
         In evaluation mode: an image depends on its own latent vector, not on the batch.
         """
-        self.generator.eval()
+        self.sampler.eval()
         with torch.no_grad():
-            images = self.generator(latents)
-        self.generator.train()
+            images = self.sampler(latents)
+        self.sampler.train()
         return unscale(images).cpu()
 
     def run(
@@ -290,6 +302,7 @@ class Training:
             "seconds": self.seconds,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
+            "averaged": None if self._averaged is None else self._averaged.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "random": self.random.get_state(),
             "fixed_latents": self.fixed_latents,
@@ -319,6 +332,8 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
+        if self._averaged is not None:
+            self._averaged.load_state_dict(state["averaged"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.random.set_state(state["random"].cpu())

@@ -89,11 +89,13 @@ def test_the_animation_has_its_frames_and_they_differ(finished):
     assert (folder / "animation.png").stat().st_size < 2_000_000
 
 
-def test_resumed_at_each_checkpoint_ends_as_if_never_interrupted(finished, tmp_path, smoke):
-    folder, _ = finished
-    for stop in (5, 10, 15, 20):
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_resumed_at_a_checkpoint_ends_as_if_never_interrupted(average, tmp_path, smoke):
+    folder = tmp_path / "whole"
+    finish(runs.start(smoke(average=average), folder), folder)
+    for stop in (5, 15, 20):
         part = tmp_path / f"stopped-{stop}"
-        training = runs.start(smoke(), part)
+        training = runs.start(smoke(average=average), part)
 
         def save_until(stop=stop, part=part, training=training):
             if training.step <= stop:

@@ -184,3 +184,24 @@ def test_history_csv():
         ",".join(COLUMNS),
         "3,0.500,1.25,0.5,0.75,0.25,0.125",
     ]
+
+
+def test_the_average_follows_its_formula(new_training):
+    """It begins with the weights after the first step, then a = 0.9 a + 0.1 w."""
+    training, average = new_training(average=0.9), None
+    for _ in range(4):
+        training.train_step()
+        now = {k: v.double() for k, v in training.generator.state_dict().items() if v.ndim}
+        average = average and {k: 0.9 * average[k] + 0.1 * now[k] for k in now} or now
+    drawn_by = training.sampler.state_dict()
+    assert training.sampler is not training.generator
+    assert all(torch.allclose(drawn_by[k].double(), v, atol=1e-6) for k, v in average.items())
+
+
+def test_an_average_changes_the_samples_and_nothing_else(new_training):
+    plain, averaged = new_training(), new_training(average=0.9)
+    plain.run()
+    averaged.run()
+    assert plain.sampler is plain.generator
+    assert all(map(torch.equal, weights(plain), weights(averaged)))
+    assert not torch.equal(plain.sample(plain.fixed_latents), averaged.sample(plain.fixed_latents))
