@@ -149,20 +149,6 @@ def _share_among(points: np.ndarray, others: np.ndarray, k: int) -> float:
     return float(among / len(points))
 
 
-def nearest_neighbor_error(
-    samples: np.ndarray, labels: np.ndarray, real: np.ndarray, real_labels: np.ndarray
-) -> float:
-    """Return the share of real points whose nearest labeled sample has another label.
-
-    For samples that were drawn with a label, as Radford et al. (2015) judge a conditional DCGAN on
-    MNIST. `samples` (N, F) and `real` (M, F) are features or pixels; the labels (N,) and (M,).
-    """
-    from sklearn.neighbors import KNeighborsClassifier
-
-    nearest = KNeighborsClassifier(n_neighbors=1).fit(samples, labels)
-    return float((nearest.predict(real) != real_labels).mean())
-
-
 # What samples are compared with
 
 

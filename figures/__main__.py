@@ -1,8 +1,8 @@
 """Make the README's pictures: `make figures`, about 15 minutes on 2 CPU cores.
 
 Trains the `classroom` preset with five seeds, in runs/figures/, and writes into figures/ the
-pictures of the first seed, samples of all five, and a table of what each run took. A run that is
-already there is not repeated, and one that was interrupted goes on.
+pictures and the judge's verdict of the first seed, samples of all five, and a table of what each
+run took. A run that is already there is not repeated, and one that was interrupted goes on.
 """
 
 import csv
@@ -53,6 +53,8 @@ def main() -> None:
         print(runs.last_line(summary))
         if seed == 0:
             copy_pictures(RUNS / "classroom-seed-0")
+            verdict, _ = runs.judge(RUNS / "classroom-seed-0")
+            write_file(HERE / "judgment.md", verdict.encode())
     title = f"The first {PER_SEED} samples of seeds {SEEDS[0]} to {SEEDS[-1]}, one row each"
     seeds = plots.image_grid(torch.cat(samples), title, columns=PER_SEED)
     write_file(HERE / "seeds.png", plots.to_png(seeds))

@@ -144,8 +144,8 @@ def test_readme_numbers_are_those_of_the_tables(name):
     """Each row of a table that a command wrote stands in the README as it is."""
     columns = {
         "seeds.csv": "seed seconds images_per_second loss_d loss_g d_real d_fake_before",
-        "compare.csv": "settings width batch rate seconds sure smallest_class largest_class"
-        " distance",
+        "compare.csv": "settings average seconds top_probability rarest most_frequent precision"
+        " recall distance",
     }[name].split()
     with open(ROOT / "figures" / name) as file:
         rows = list(csv.DictReader(file))
@@ -153,6 +153,12 @@ def test_readme_numbers_are_those_of_the_tables(name):
     for row in rows:
         line = "| " + " | ".join(row[column] for column in columns) + " |"
         assert line in README.splitlines(), f"make the README say: {line}"
+
+
+def test_readme_has_the_judges_verdict_as_it_was_printed():
+    verdict = (ROOT / "figures" / "judgment.md").read_text()
+    table, _ = verdict.split("\n\n")
+    assert len(table.splitlines()) >= 10 and table in README
 
 
 # Dependencies
@@ -196,16 +202,8 @@ def test_every_dependency_states_its_reason():
 def test_imports_follow_the_data_one_way():
     """No module of the package imports one that stands after it."""
     order = ["config", "files", "data", "hardware", "layers", "networks", "health", "history"]
-    order += [
-        "training",
-        "checkpoints",
-        "plots",
-        "architecture",
-        "diagrams",
-        "animations",
-        "progress",
-    ]
-    order += ["exercises", "runs", "__main__"]
+    order += ["training", "checkpoints", "judging", "plots", "architecture", "diagrams"]
+    order += ["animations", "progress", "exercises", "runs", "__main__"]
     package = ROOT / "dcgan_utils"
     files = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
     assert {path.relative_to(package).with_suffix("").parts[0] for path in files} == set(order)
@@ -265,10 +263,12 @@ def test_a_cell_that_is_not_compared_is_followed_by_one_that_asserts(notebook):
     code = cells(notebook, "code")
     for cell, after in zip(code, [*code[1:], None]):
         if "nbval-ignore-output" in cell.metadata.get("tags", []):
-            only_a_picture = all(
-                output.get("data", {}).get("image/png") for output in cell.outputs
-            ) and not cell.source.startswith("progress")
+            only_a_picture = (
+                all(output.get("data", {}).get("image/png") for output in cell.outputs)
+                and "progress" not in cell.source
+            )
             assert only_a_picture or (after and "assert" in after.source), cell.source
+            assert re.match("# .*(depends on|differ)", cell.source), f"give a reason: {cell.source}"
 
 
 def test_notebook_tags_are_known(notebook):

@@ -60,12 +60,6 @@ def test_precision_and_recall_by_hand():
     assert recall == pytest.approx(3 / 4)
 
 
-def test_nearest_neighbor_error_by_hand():
-    samples, labels = np.array([[0.0], [10.0]]), np.array([0, 1])
-    real, truth = np.array([[1.0], [2], [9], [4]]), np.array([0, 0, 1, 1])
-    assert judging.nearest_neighbor_error(samples, labels, real, truth) == 0.25
-
-
 def test_class_shares_by_hand():
     probabilities = np.eye(10)[[3, 3, 7, 0]]
     assert judging.class_shares(probabilities).tolist() == [0.25, 0, 0, 0.5, 0, 0, 0, 0.25, 0, 0]
