@@ -113,12 +113,12 @@ def _parse(kind: type, arguments: Sequence[str], default=None):
 
 def _finish(training, folder: Path, count: int) -> None:
     from . import runs
-    from .judging import SOURCES
+    from .data import DIGITS
     from .progress import TerminalProgress
 
     print(f"Training on {training.images.source}, into {folder}", flush=True)
     print(runs.last_line(runs.finish(training, folder, TerminalProgress(training))), flush=True)
-    if count and training.images.source in SOURCES:
+    if count and training.config.data in DIGITS:
         print(runs.judge(folder, count)[1])
 
 

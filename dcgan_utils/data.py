@@ -57,6 +57,7 @@ MNIST = MnistFiles(
             10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     }
 )  # fmt: skip
+DIGITS = ("auto", "mnist", "digits")  # settings of `data` that mean digits; others name a folder
 DIGIT_REPEATS = 39  # 39 x 1,797 embedded digits make an epoch as long as MNIST's 70,000
 _DOWNLOAD = ".download-"  # the beginning of a download's temporary folder
 _STALE = 3600  # seconds after which such a folder was left by a process that was killed
@@ -86,7 +87,7 @@ def load_images(
     UserError
         If the data are not there, are damaged, or do not fit the settings.
     """
-    if config.data not in ("auto", "mnist", "digits"):
+    if config.data not in DIGITS:
         return _folder_images(config)
     if config.channels == 3:
         raise UserError(

@@ -36,10 +36,11 @@ class TerminalProgress:
     training
         The run to show; it may already be part of the way.
     stream
-        Where to.
+        Where to; by default standard error.
     """
 
-    def __init__(self, training: Training, stream: TextIO = sys.stderr):
+    def __init__(self, training: Training, stream: TextIO | None = None):
+        stream = stream or sys.stderr
         self.stream, self.logged = stream, training.step * LOG_LINES // training.total
         self.bar = tqdm(
             total=training.total, initial=training.step, unit="step", file=stream,

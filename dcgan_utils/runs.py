@@ -17,7 +17,7 @@ import torch
 
 from . import animations, checkpoints, judging, plots
 from .config import Config, UserError
-from .data import load_images, unscale
+from .data import DIGITS, load_images, unscale
 from .files import read_file, write_file
 from .networks import draw_latents
 from .training import Report, Training
@@ -234,6 +234,11 @@ def judge(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
     settings, summary = (
         json.loads(read_file(Path(folder) / name)) for name in ("config.json", "summary.json")
     )
+    if settings["data"] not in DIGITS:
+        raise UserError(
+            f"The judge knows digits only, and this run trained on {summary['data']}. Look at its "
+            f"real_beside_fake.png instead."
+        )
     reference = judging.reference_for(summary["data"], settings["image_size"], settings["fit"])
     generator = checkpoints.load_generator(Path(folder) / "G.pth")
     random = torch.Generator().manual_seed(seed)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from dcgan_utils.__main__ import main
 from dcgan_utils.config import PRESETS, meanings
@@ -49,6 +50,19 @@ def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
     distances = [stored[row]["distance"]["value"] for row in ("real digits", "samples", "noise")]
     assert distances[0] < distances[1] and distances[0] < distances[2]
     assert trained[1].stdout.splitlines()[-1].startswith(f"Judged: distance {distances[1]:.1f} ")
+
+
+def test_only_digits_are_judged(tmp_path, capsys):
+    """A folder of photographs, even if it is called MNIST."""
+    folder, out = tmp_path / "MNIST", tmp_path / "run"
+    folder.mkdir()
+    for number in range(32):
+        Image.new("RGB", (20, 20), (number, 9 * number % 256, 7)).save(folder / f"{number}.png")
+    command = ["train", "--preset", "smoke", "--data", str(folder), "--steps", "2"]
+    assert main([*command, "--out", str(out)]) == 0
+    assert "Judged" not in capsys.readouterr().out
+    assert main(["judge", str(out)]) == 2
+    assert "knows digits only" in capsys.readouterr().err
 
 
 def test_too_few_samples_to_judge_are_refused_before_the_run(

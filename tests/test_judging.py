@@ -107,7 +107,7 @@ def blurred(pixels):
 
 
 def test_the_reference_orders_real_blurred_and_noise(mnist):
-    reference, some = judging.stored_reference(), mnist[0][:3000]
+    reference, some = judging.stored_reference(), mnist[0][::4]
     real, blur = (measure(look(pixels), reference) for pixels in (some, blurred(some)))
     noise = {name: row["value"] for name, row in reference.rows["noise"].items()}
     assert real["distance"] < 10 < 30 < blur["distance"] < noise["distance"]
@@ -167,11 +167,6 @@ def test_the_same_samples_get_the_same_verdict(digits):
 def test_too_few_samples_are_refused(digits):
     with pytest.raises(UserError, match="count is 999; allowed: 1000 or more"):
         judging.judge(digits[0][:999], "pad", digits[2])
-
-
-def test_other_images_than_digits_are_refused():
-    with pytest.raises(UserError, match="knows digits only.*holiday"):
-        judging.reference_for("holiday", 64, "resize")
 
 
 def test_tables_say_what_they_are(digits):
