@@ -42,6 +42,7 @@ class Config:
     learning_rate: float = 0.0002  # Adam's learning rate, for both networks
     beta1: float = 0.5  # Adam's decay rate of the gradient's running mean
     beta2: float = 0.999  # Adam's decay rate of the squared gradient's running mean
+    real_label: float = 1.0  # D's target for real images; below 1 is one-sided label smoothing
     average: float = 0.0  # decay of the average of G's weights that draws the samples; 0 for none
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
@@ -69,6 +70,7 @@ class Config:
         for name in ("beta1", "beta2", "leak", "average"):
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
+        _require(0.5 < self.real_label <= 1, "real_label", self.real_label, "above 0.5, at most 1")
         _require(self.data.strip() != "", "data", self.data, "auto, mnist, digits or a folder")
 
 

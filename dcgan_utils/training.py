@@ -37,6 +37,7 @@ def discriminator_step(
     real: Tensor,
     fake: Tensor,
     precision: str = "float32",
+    real_label: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Make the discriminator better at telling real images from fake ones, once.
 
@@ -50,6 +51,8 @@ def discriminator_step(
         (B, C, S, S), in [-1, 1]. No gradient reaches whatever made `fake`.
     precision
         "float32", or "bf16" to compute the convolutions in it.
+    real_label
+        What D is to say of real images; below 1 it is never asked to be sure of one.
 
     Returns
     -------
@@ -59,12 +62,13 @@ def discriminator_step(
 
     References
     ----------
-    Goodfellow et al. (2014), algorithm 1; the loss is -log D(x) - log(1 - D(G(z))).
+    Goodfellow et al. (2014), algorithm 1; the loss is -log D(x) - log(1 - D(G(z))). One-sided label
+    smoothing: Salimans et al. (2016), arXiv:1606.03498, section 3.4.
     """
     with autocast(real.device, precision):
         logits_real = discriminator(real)
         logits_fake = discriminator(fake.detach())
-    loss = bce(logits_real, 1.0) + bce(logits_fake, 0.0)
+    loss = bce(logits_real, real_label) + bce(logits_fake, 0.0)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -212,8 +216,9 @@ class Training:
         with autocast(self.device, self.precision):
             fake = self.generator(self._draw(len(real)))
         loss_d, d_real, d_before = discriminator_step(
-            self.discriminator, self.optimizers["discriminator"], real, fake, self.precision
-        )
+            self.discriminator, self.optimizers["discriminator"], real, fake,
+            self.precision, self.config.real_label,
+        )  # fmt: skip
         loss_g, d_after = generator_step(
             self.generator, self.discriminator, self.optimizers["generator"], fake, self.precision
         )

@@ -29,12 +29,12 @@ def adam(network):
     return torch.optim.Adam(network.parameters(), 0.0002, (0.5, 0.999))
 
 
-def plain_step(generator, discriminator, real, z):
+def plain_step(generator, discriminator, real, z, real_label):
     """One step as the tutorials write it; returns the five figures."""
     optimizer_d, optimizer_g, loss_function = adam(discriminator), adam(generator), nn.BCELoss()
     discriminator.zero_grad()
     output = torch.sigmoid(discriminator(real))
-    loss_real, d_real = loss_function(output, torch.ones(8)), output.mean()
+    loss_real, d_real = loss_function(output, torch.full((8,), real_label)), output.mean()
     loss_real.backward()
     fake = generator(z)
     output = torch.sigmoid(discriminator(fake.detach()))
@@ -51,19 +51,22 @@ def plain_step(generator, discriminator, real, z):
     return figures.detach(), discriminator_gradients
 
 
-def our_step(generator, discriminator, real, z):
+def our_step(generator, discriminator, real, z, real_label):
     fake = generator(z)
-    loss_d, d_real, d_before = discriminator_step(discriminator, adam(discriminator), real, fake)
+    loss_d, d_real, d_before = discriminator_step(
+        discriminator, adam(discriminator), real, fake, real_label=real_label
+    )
     gradients = [p.grad.clone() for p in discriminator.parameters()]
     loss_g, d_after = generator_step(generator, discriminator, adam(generator), fake)
     return torch.stack([loss_d, loss_g, d_real, d_before, d_after]), gradients
 
 
-def test_steps_agree_with_a_plain_loop(setting):
+@pytest.mark.parametrize("real_label", [1.0, 0.9])
+def test_steps_agree_with_a_plain_loop(setting, real_label):
     generator, discriminator, real, z = setting
     plain_g, plain_d = copy.deepcopy(generator), copy.deepcopy(discriminator)
-    expected, expected_gradients = plain_step(plain_g, plain_d, real, z)
-    figures, gradients = our_step(generator, discriminator, real, z)
+    expected, expected_gradients = plain_step(plain_g, plain_d, real, z, real_label)
+    figures, gradients = our_step(generator, discriminator, real, z, real_label)
     torch.testing.assert_close(figures, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(gradients, expected_gradients, rtol=0, atol=1e-5)
     for ours, theirs in ((generator, plain_g), (discriminator, plain_d)):

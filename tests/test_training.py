@@ -205,3 +205,9 @@ def test_an_average_changes_the_samples_and_nothing_else(new_training):
     assert plain.sampler is plain.generator
     assert all(map(torch.equal, weights(plain), weights(averaged)))
     assert not torch.equal(plain.sample(plain.fixed_latents), averaged.sample(plain.fixed_latents))
+
+
+def test_real_label_reaches_the_discriminator(new_training):
+    plain, smoothed = new_training(), new_training(real_label=0.8)
+    first, second = plain.train_step()[0], smoothed.train_step()[0]
+    assert first[0] != second[0] and first[2] == second[2], "another loss of the same D(x)"
