@@ -33,6 +33,7 @@ class Images:
     pixels: Tensor  # (N, C, H, W) uint8
     source: str  # short name in results: "MNIST", "embedded digits", or the folder's name
     repeats: int = 1  # how often one epoch shows each image
+    held_out: int = 0  # how many, the last ones, no run trains on: the judge compares with them
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ MNIST = MnistFiles(
     }
 )  # fmt: skip
 DIGITS = ("auto", "mnist", "digits")  # settings of `data` that mean digits; others name a folder
-DIGIT_REPEATS = 39  # 39 x 1,797 embedded digits make an epoch as long as MNIST's 70,000
+DIGITS_HELD_OUT = 299  # of the 1,797 embedded digits: a sixth, as MNIST's test part is a seventh
+DIGIT_REPEATS = 40  # 40 x 1,498 embedded digits make an epoch as long as MNIST's 60,000
 _DOWNLOAD = ".download-"  # the beginning of a download's temporary folder
 _STALE = 3600  # seconds after which such a folder was left by a process that was killed
 
@@ -80,7 +82,8 @@ def load_images(
     Returns
     -------
     Images
-        Pixels of shape (N, C, image_size, image_size).
+        Pixels of shape (N, C, image_size, image_size): MNIST's 60,000 training digits, the first
+        1,498 of the embedded digits, or all images of a folder.
 
     Raises
     ------
@@ -96,8 +99,9 @@ def load_images(
         )
     _check_fit(28, 28, config.image_size, config.fit)
     base = base_images(config.data, notice, mnist)
-    pixels = fit_images(base.pixels, config.image_size, config.fit)
-    return dataclasses.replace(base, pixels=pixels)
+    learned = base.pixels[: len(base.pixels) - base.held_out]
+    pixels = fit_images(learned, config.image_size, config.fit)
+    return dataclasses.replace(base, pixels=pixels, held_out=0)
 
 
 def base_images(
@@ -105,7 +109,7 @@ def base_images(
 ) -> Images:
     """Return MNIST or the embedded digits as they are before fitting: (N, 1, 28, 28).
 
-    MNIST is its 60,000 training images and then its 10,000 test images.
+    MNIST is its 60,000 training images and then its 10,000 test images, which are held out.
 
     Parameters
     ----------
@@ -123,7 +127,7 @@ def base_images(
         return _embedded_digits()
     raw = data_root() / "MNIST" / "raw"
     try:
-        if not all(os.path.isfile(raw / name) for name in mnist.unpacked):
+        if not mnist_is_here(mnist):
             _download(raw, mnist)
     except _DownloadError as error:
         missing = f"MNIST is not in {raw} and could not be downloaded ({error})."
@@ -132,7 +136,14 @@ def base_images(
             raise UserError(f"{missing} {remedy}, or choose data=digits.") from error
         notice(f"{missing} Using the 1,797 small digits embedded in scikit-learn. {remedy}.")
         return _embedded_digits()
-    return Images(_read_mnist(raw, mnist), "MNIST")
+    pixels, tests = _read_mnist(raw, mnist)
+    return Images(pixels, "MNIST", held_out=tests)
+
+
+def mnist_is_here(mnist: MnistFiles = MNIST) -> bool:
+    """Return whether MNIST's files lie in the data root, so that no network is needed."""
+    raw = data_root() / "MNIST" / "raw"
+    return all(os.path.isfile(raw / name) for name in mnist.unpacked)
 
 
 def data_root() -> Path:
@@ -264,7 +275,8 @@ def _embedded_digits() -> Images:
 
     small = torch.tensor(load_digits().images, dtype=torch.float32)[:, None] * (255 / 16)
     large = F.interpolate(small, (28, 28), mode="bicubic", align_corners=False)
-    return Images(large.round().clamp(0, 255).to(torch.uint8), "embedded digits", DIGIT_REPEATS)
+    pixels = large.round().clamp(0, 255).to(torch.uint8)
+    return Images(pixels, "embedded digits", DIGIT_REPEATS, DIGITS_HELD_OUT)
 
 
 def _folder_images(config: Config) -> Images:
@@ -335,16 +347,20 @@ def _decode(path: str, mode: str) -> Tensor:
         ) from error
 
 
-def _read_mnist(raw: Path, mnist: MnistFiles) -> Tensor:
-    """Return all images, (N, 1, 28, 28) uint8, training before test, once every file is checked."""
+def _read_mnist(raw: Path, mnist: MnistFiles) -> tuple[Tensor, int]:
+    """Return all images, (N, 1, 28, 28) uint8, training before test, and the number of the latter.
+
+    Every file is checked first.
+    """
     contents = {name: read_file(raw / name) for name in mnist.unpacked}
     for name, content in contents.items():
         if fault := _fault(content, *mnist.unpacked[name]):
             raise UserError(
                 f"{raw / name} {fault}. Delete it and start again; it is then downloaded anew."
             )
-    images = b"".join(contents[f"{part}-images-idx3-ubyte"][16:] for part in ("train", "t10k"))
-    return torch.frombuffer(bytearray(images), dtype=torch.uint8).view(-1, 1, 28, 28)
+    parts = [contents[f"{part}-images-idx3-ubyte"][16:] for part in ("train", "t10k")]
+    pixels = torch.frombuffer(bytearray(b"".join(parts)), dtype=torch.uint8)
+    return pixels.view(-1, 1, 28, 28), len(parts[1]) // 28**2
 
 
 def _fault(content: bytes, size: int, sha256: str) -> str:

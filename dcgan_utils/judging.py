@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from .checkpoints import load, save
 from .config import UserError
-from .data import base_images, fit_images, scale
+from .data import base_images, fit_images, mnist_is_here, scale
 from .files import write_file
 
 FEATURES = 64  # numbers that the classifier makes of an image, before its last activation
@@ -31,6 +31,8 @@ FEWEST = 1000  # samples; with fewer, the covariance of 64 features is mostly no
 SURE = 0.95  # the classifier is sure of an image if it gives one class at least this probability
 NEIGHBORS = 3  # k of precision and recall, as in Kynkaanniemi et al. (2019)
 AT_MOST = 3000  # images in a figure that compares each with each
+COMPARED = 1000  # images whose nearest neighbors among all known digits are looked for
+LEARNED = 30_000  # MNIST digits that the classifier learned from; the reference begins after them
 HALVES = 10  # random halves of the samples, for the spread
 CROPPED = "padding cropped, 28 pixels as they are"
 SOURCES = {"MNIST": "mnist", "embedded digits": "digits"}  # what can be judged: setting of `data`
@@ -149,6 +151,46 @@ def _share_among(points: np.ndarray, others: np.ndarray, k: int) -> float:
     return float(among / len(points))
 
 
+def nearest_distances(images: Tensor, others: Tensor) -> np.ndarray:
+    """Return the distance of each image to the nearest one of others, pixel by pixel.
+
+    Parameters
+    ----------
+    images, others
+        (N, 1, S, S) and (M, 1, S, S) uint8.
+
+    Returns
+    -------
+    ndarray
+        (N,), Euclidean, with gray levels from 0 to 1.
+    """
+    points, known = (pixels.flatten(1).float() / 255 for pixels in (images, others))
+    nearest = torch.full((len(points),), torch.inf)
+    for part in known.split(5000):  # keeps memory low
+        nearest = torch.minimum(nearest, torch.cdist(points, part).amin(1))
+    return nearest.double().numpy()
+
+
+def nearest_neighbor_error(
+    samples: np.ndarray, labels: np.ndarray, real: np.ndarray, real_labels: np.ndarray
+) -> float:
+    """Return how often a real image's label is not that of the nearest sample.
+
+    Good and varied samples teach a nearest-neighbor classifier nearly as well as real images do.
+    Radford et al. (2015), supplementary material.
+
+    Parameters
+    ----------
+    samples, real
+        (N, F) and (M, F): pixels or features.
+    labels, real_labels
+        (N,) and (M,).
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return 1 - float(KNeighborsClassifier(1).fit(samples, labels).score(real, real_labels))
+
+
 # What samples are compared with
 
 
@@ -171,12 +213,16 @@ def make_reference(source: str, route: str, real: Seen, others: Seen) -> Referen
         source, route, real.features.mean(0), np.cov(real.features.T),
         class_shares(real.probabilities), real.features[:AT_MOST], rows={},
     )  # fmt: skip
-    random = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 256, (len(others), 1, SIDE, SIDE), generator=random)
-    rows = {"real digits": others, "noise": look(noise.to(torch.uint8))}
+    rows = {"real digits": others, "noise": look(_noise(len(others)))}
     return dataclasses.replace(
         bare, rows={name: measure_with_spread(seen, bare) for name, seen in rows.items()}
     )
+
+
+def _noise(count: int) -> Tensor:
+    """Return images (count, 1, 28, 28) uint8 of independent gray levels."""
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 1, SIDE, SIDE), generator=random).to(torch.uint8)
 
 
 def store_reference(reference: Reference, facts: Mapping) -> None:
@@ -222,13 +268,44 @@ def reference_for(source: str, image_size: int, fit: str) -> Reference:
     """
     if source == "MNIST" and fit == "pad":
         return stored_reference()
-    pixels = base_images(SOURCES[source]).pixels
-    random = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(len(pixels), generator=random)[:20_000]
-    seen = look(to_judged_size(fit_images(pixels[chosen], image_size, fit), fit))
-    half = len(seen) // 2
+    base = base_images(SOURCES[source])
+    real, others = base.pixels[LEARNED : -base.held_out], base.pixels[-base.held_out :]
+    if source == "embedded digits":  # too few are held out: half of all against the other half
+        chosen = torch.randperm(len(base.pixels), generator=torch.Generator().manual_seed(0))
+        real, others = base.pixels[chosen].tensor_split(2)
     route = CROPPED if fit == "pad" else f"resized to {image_size} and back to {SIDE}"
-    return make_reference(source, route, seen.part(slice(half)), seen.part(slice(half, None)))
+    seen = (look(_same_way(digits, image_size, fit)) for digits in (real, others))
+    return make_reference(source, route, *seen)
+
+
+def _same_way(digits: Tensor, image_size: int, fit: str) -> Tensor:
+    """Return digits (N, 1, 28, 28) as they are after the way to `image_size` and back."""
+    return to_judged_size(fit_images(digits, image_size, fit), fit)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Digits to compare samples with pixel by pixel, all of which went the samples' way."""
+
+    training: Tensor  # (N, 1, 28, 28) uint8: what runs train on
+    held_out: Tensor  # (M, 1, 28, 28) uint8: half of the digits that no run trains on
+    others: Tensor  # (up to COMPARED, 1, 28, 28) uint8: of the other half
+
+
+def known_digits(source: str, image_size: int, fit: str) -> Known | None:
+    """Return the digits that a run may have memorized; None if MNIST is not on this machine.
+
+    Parameters
+    ----------
+    source, image_size, fit
+        As for `reference_for`.
+    """
+    if source == "MNIST" and not mnist_is_here():
+        return None
+    base = base_images(SOURCES[source])
+    digits = _same_way(base.pixels, image_size, fit)
+    held_out = digits[-base.held_out :]
+    return Known(digits[: -base.held_out], held_out[::2], held_out[1::2][:COMPARED])
 
 
 # The verdict
@@ -275,7 +352,30 @@ def measure_with_spread(seen: Seen, reference: Reference) -> dict[str, dict]:
     }
 
 
-def judge(pixels: Tensor, fit: str, reference: Reference) -> dict[str, dict]:
+def measure_neighbors(images: Tensor, known: Known) -> dict[str, dict]:
+    """Return how near images (N, 1, 28, 28) are to digits of training and to held-out ones.
+
+    A generator that copies what it trained on is nearer to that than real digits are. Blurred
+    images are nearer to everything, so both figures are needed.
+
+    Returns
+    -------
+    dict
+        to_training and to_held_out, of the first `COMPARED` images: mean and its standard error.
+    """
+    near = {
+        "to_training": nearest_distances(images[:COMPARED], known.training),
+        "to_held_out": nearest_distances(images[:COMPARED], known.held_out),
+    }
+    return {
+        name: {"value": float(d.mean()), "spread": float(d.std(ddof=1) / len(d) ** 0.5)}
+        for name, d in near.items()
+    }
+
+
+def judge(
+    pixels: Tensor, fit: str, reference: Reference, known: Known | None = None
+) -> dict[str, dict]:
     """Judge samples.
 
     Parameters
@@ -286,11 +386,14 @@ def judge(pixels: Tensor, fit: str, reference: Reference) -> dict[str, dict]:
         The run's setting: how its images come back to 28 pixels.
     reference
         From `reference_for`, with the run's settings.
+    known
+        From `known_digits`; without it, nearest neighbors are left out.
 
     Returns
     -------
     dict
-        "samples", "real digits" and "noise": what `measure_with_spread` returns of each.
+        "samples", "real digits" and "noise": what `measure_with_spread` and `measure_neighbors`
+        return of each.
 
     Raises
     ------
@@ -302,8 +405,12 @@ def judge(pixels: Tensor, fit: str, reference: Reference) -> dict[str, dict]:
             f"count is {len(pixels)}; allowed: {FEWEST} or more. With fewer samples the distance "
             f"is mostly noise."
         )
-    samples = measure_with_spread(look(to_judged_size(pixels, fit)), reference)
-    return {"samples": samples, **reference.rows}
+    images = to_judged_size(pixels, fit)
+    verdict = {"samples": measure_with_spread(look(images), reference), **reference.rows}
+    if known is None:
+        return verdict
+    compared = {"samples": images, "real digits": known.others, "noise": _noise(COMPARED)}
+    return {name: verdict[name] | measure_neighbors(compared[name], known) for name in verdict}
 
 
 NAMES = {
@@ -315,15 +422,24 @@ NAMES = {
     "divergence": "divergence of the classes [nats]",
     "precision": "precision",
     "recall": "recall",
+    "to_training": "distance to the nearest training digit",
+    "to_held_out": "distance to the nearest held-out digit",
 }
+PIXEL_BY_PIXEL = (
+    "The last two rows compare images pixel by pixel, with gray levels from 0 to 1; no run trains "
+    "on a held-out digit."
+)
+NOT_HERE = "MNIST is not on this machine, so samples could not be compared with training digits."
+DECIMALS = {"distance": 1, "to_training": 2, "to_held_out": 2}  # of the others 3
 
 
 def table(verdict: Mapping[str, Mapping], reference: Reference) -> str:
     """Return a verdict as a Markdown table, with what must be known to read it."""
     columns = {name: _flat(row) for name, row in verdict.items()}
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for key, name in NAMES.items():
-        digits = 1 if key == "distance" else 3
+    measured = {key: name for key, name in NAMES.items() if key in columns["samples"]}
+    for key, name in measured.items():
+        digits = DECIMALS.get(key, 3)
         cells = (" ± ".join(f"{number:.{digits}f}" for number in row[key])
                  for row in columns.values())  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -331,7 +447,8 @@ def table(verdict: Mapping[str, Mapping], reference: Reference) -> str:
         "",
         f"Real and generated images: {reference.source}, {reference.route}. The features are those "
         f"of a classifier that finds {stored_facts()['accuracy']:.1%} of MNIST's test digits. The "
-        f"distance can't be compared with a published FID, nor with another classifier's.",
+        f"Fréchet distance can't be compared with a published FID, nor with another classifier's.",
+        PIXEL_BY_PIXEL if "to_training" in measured else NOT_HERE,
     ]
     if reference.source == "embedded digits":
         lines.append(

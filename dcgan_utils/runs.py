@@ -239,13 +239,14 @@ def judge(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
             f"The judge knows digits only, and this run trained on {summary['data']}. Look at its "
             f"real_beside_fake.png instead."
         )
-    reference = judging.reference_for(summary["data"], settings["image_size"], settings["fit"])
+    route = summary["data"], settings["image_size"], settings["fit"]
+    reference, known = judging.reference_for(*route), judging.known_digits(*route)
     generator = checkpoints.load_generator(Path(folder) / "G.pth")
     random = torch.Generator().manual_seed(seed)
     z = draw_latents(count, generator.latent_size, settings["latent"], random)
     with torch.no_grad():
         pixels = torch.cat([unscale(generator(part)) for part in z.split(500)])
-    verdict = judging.judge(pixels, settings["fit"], reference)
+    verdict = judging.judge(pixels, settings["fit"], reference, known)
     content = {"count": count, "seed": seed, "route": reference.route, **verdict}
     table = judging.table(verdict, reference)
     write_file(Path(folder) / "judgment.json", (json.dumps(content, indent=2) + "\n").encode())

@@ -18,7 +18,6 @@ from dcgan_utils.checkpoints import save
 from dcgan_utils.data import data_root, scale
 
 SEED, EPOCHS, BATCH, RATE = 0, 6, 128, 0.002
-LEARNED = 30_000  # of the training digits; the others are the reference
 
 
 def digits(train: bool) -> tuple[Tensor, Tensor]:
@@ -64,16 +63,19 @@ def main() -> None:
     """Train, store and say how good it is."""
     pixels, labels = digits(train=True)
     test_pixels, test_labels = digits(train=False)
-    classifier = train(pixels[:LEARNED], labels[:LEARNED])
+    classifier = train(pixels[: judging.LEARNED], labels[: judging.LEARNED])
     judging.FOLDER.mkdir(exist_ok=True)
     weights = {name: value.half() for name, value in classifier.state_dict().items()}
     save(judging.FOLDER / "classifier.pt", weights)
-    real, others = judging.look(pixels[LEARNED:]), judging.look(test_pixels)  # as they are stored
+    real, others = (
+        judging.look(pixels[judging.LEARNED :]),
+        judging.look(test_pixels),
+    )  # as they are stored
     right = others.probabilities.argmax(1) == test_labels.numpy()
     facts = {
         "accuracy": float(right.mean()),
-        "trained_on": f"the first {LEARNED:,} training digits of MNIST",
-        "reference": f"the other {60_000 - LEARNED:,}",
+        "trained_on": f"the first {judging.LEARNED:,} training digits of MNIST",
+        "reference": f"the other {60_000 - judging.LEARNED:,}",
         "tested_on": "MNIST's 10,000 test digits",
         "seed": SEED, "epochs": EPOCHS, "batch_size": BATCH, "learning_rate": RATE,
         "torch": torch.__version__,

@@ -164,6 +164,55 @@ def test_the_same_samples_get_the_same_verdict(digits):
     assert first == second
 
 
+# Memorized digits
+
+
+def test_nearest_distances_equal_a_hand_worked_number():
+    """One pixel of 255 and one of 51: distances 1 and 0.2 from black, so 0.8 from each other."""
+    one = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
+    one[1, 0, 0, 0], one[2, 0, 0, 0] = 255, 51
+    assert judging.nearest_distances(one[1:], one[:1]) == pytest.approx([1, 0.2])
+    assert judging.nearest_distances(one[1:2], one[::2]) == pytest.approx([0.8])
+
+
+def test_a_memorizer_is_caught_and_held_out_digits_are_not(digits):
+    known = judging.known_digits("embedded digits", 32, "pad")
+    pixels, _, reference = digits
+    assert len(known.training) == 1498 and len(known.held_out) + len(known.others) == 299
+    verdict = judging.judge(known.training[:1000], "pad", reference, known)
+    copied, real, noise = (verdict[name] for name in ("samples", "real digits", "noise"))
+    assert copied["to_training"]["value"] < 0.05 < 1 < real["to_training"]["value"]
+    assert copied["to_held_out"]["value"] > 1, "the two sets are not the same"
+    assert real["to_held_out"]["value"] > real["to_training"]["value"], "there are fewer of them"
+    assert noise["to_training"]["value"] > 2 * real["to_training"]["value"]
+    text = judging.table(verdict, reference)
+    assert "nearest training digit" in text and judging.PIXEL_BY_PIXEL in text
+
+
+def test_digits_that_went_another_way_are_still_known():
+    """A copy of a training digit as a resized run would draw it: distance 0 after its way back."""
+    known = judging.known_digits("embedded digits", 16, "resize")
+    drawn = fit_images(base_images("digits").pixels[:50], 16, "resize")
+    back = judging.to_judged_size(drawn, "resize")
+    assert judging.nearest_distances(back, known.training).max() < 0.05
+
+
+def test_without_mnist_nothing_is_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("DCGAN_DATA", str(tmp_path))
+    assert judging.known_digits("MNIST", 32, "pad") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labeled_samples_teach_a_nearest_neighbor_classifier(digits):
+    pixels, labels, _ = digits
+    flat = pixels.flatten(1).numpy()
+    first, last = slice(0, 1498), slice(1498, None)
+    error = judging.nearest_neighbor_error(flat[first], labels[first], flat[last], labels[last])
+    assert error < 0.1
+    wrong = (labels[first] + 1) % 10
+    assert judging.nearest_neighbor_error(flat[first], wrong, flat[last], labels[last]) > 0.9
+
+
 def test_too_few_samples_are_refused(digits):
     with pytest.raises(UserError, match="count is 999; allowed: 1000 or more"):
         judging.judge(digits[0][:999], "pad", digits[2])
@@ -174,4 +223,4 @@ def test_tables_say_what_they_are(digits):
     text = judging.table(verdict, digits[2])
     assert "published FID" in text and "compare the columns" in text and judging.CROPPED in text
     assert "compare the columns" not in judging.table(verdict, judging.stored_reference())
-    assert text.count("\n| ") == len(judging.NAMES)
+    assert text.count("\n| ") == len(judging.NAMES) - 2 and judging.NOT_HERE in text

@@ -168,7 +168,7 @@ def test_resuming_what_is_no_run(tmp_path):
 def test_resuming_with_other_data_is_refused(finished, tmp_path, smoke):
     folder, _ = finished
     state = checkpoints.load(folder / "checkpoint.pt")
-    state["data"] = "MNIST, 70000 images, CRC-32 00000000"
+    state["data"] = "MNIST, 60000 images, CRC-32 00000000"
     checkpoints.save(tmp_path / "checkpoint.pt", state)
     with pytest.raises(UserError, match="MNIST.*embedded digits"):
         runs.resume(tmp_path)
