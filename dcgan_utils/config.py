@@ -47,6 +47,7 @@ class Config:
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
+    compile: bool = False  # compile both networks before training; meant for GPUs
     record_every: int = 1  # steps between two recorded rows of figures
     frames: int = 24  # pictures in the animation, dense at first, then sparser
     samples: int = 64  # fixed latent vectors that each picture draws
@@ -87,7 +88,8 @@ def _check_type(name: str, value: object, expected: object) -> None:
         return
     accepted = tuple(options) + ((int,) if float in options else ())
     kinds = " or ".join("None" if kind is type(None) else kind.__name__ for kind in options)
-    _require(isinstance(value, accepted) and not isinstance(value, bool), name, value, kinds)
+    fits = isinstance(value, accepted) and (bool in options or not isinstance(value, bool))
+    _require(fits, name, value, kinds)
 
 
 # Each preset is measured on several seeds; the README has the table of times and results.

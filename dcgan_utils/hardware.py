@@ -97,6 +97,24 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
+def require_compiler(device: torch.device) -> None:
+    """Compile a trifle, so that a compiler that is not there is noticed before training.
+
+    Raises
+    ------
+    UserError
+        If `torch.compile` does not work on this machine.
+    """
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(8, device=device))
+    except Exception as error:  # of PyTorch's compiler or of the system's, each with its own kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"compile is True, but PyTorch can't compile here ({reason}). Install what it names, "
+            f"or leave compile out."
+        ) from error
+
+
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the layout in which the device's convolutions are fast."""
     gains = device.type == "cuda" or (device.type == "cpu" and torch.backends.mkldnn.is_available())

@@ -17,7 +17,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .config import Config, UserError
 from .data import Batches, Images, unscale
-from .hardware import autocast, choose_device, choose_precision, memory_format
+from .hardware import (
+    autocast,
+    choose_device,
+    choose_precision,
+    memory_format,
+    require_compiler,
+)
 from .health import DIVERGED, Diverged, Monitor
 from .history import COLUMNS, History
 from .networks import Discriminator, Generator, draw_latents, initialize_weights
@@ -164,7 +170,7 @@ class Training:
     Raises
     ------
     UserError
-        If the device is not there, or a batch is larger than the data.
+        If the device is not there, a batch is larger than the data, or nothing can be compiled.
     """
 
     def __init__(self, config: Config, images: Images):
@@ -195,6 +201,10 @@ class Training:
         if config.average:
             moving = get_ema_multi_avg_fn(config.average)
             self._averaged = AveragedModel(self.generator, multi_avg_fn=moving, use_buffers=True)
+        if config.compile:
+            require_compiler(self.device)
+            self.generator.compile()  # in place: names and weights stay as they are
+            self.discriminator.compile()
 
     @property
     def sampler(self) -> nn.Module:

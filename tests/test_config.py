@@ -21,6 +21,7 @@ WRONG = [
     ("epochs", 0),
     ("epochs", -2),
     ("steps", 0),
+    ("compile", 1),
     ("real_label", 0.5),
     ("real_label", 1.1),
     ("learning_rate", 0.0),

@@ -1,5 +1,6 @@
 """The loop: what it records, that a seed decides everything, and when it warns."""
 
+import functools
 import math
 
 import pytest
@@ -211,3 +212,24 @@ def test_real_label_reaches_the_discriminator(new_training):
     plain, smoothed = new_training(), new_training(real_label=0.8)
     first, second = plain.train_step()[0], smoothed.train_step()[0]
     assert first[0] != second[0] and first[2] == second[2], "another loss of the same D(x)"
+
+
+def test_compiled_networks_train_alike(new_training, monkeypatch):
+    """Everything but the last stage, which makes machine code: that takes a minute on a CPU."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    plain, compiled = new_training(average=0.9), new_training(average=0.9, compile=True)
+    for _ in range(3):
+        expected, got = plain.train_step()[0], compiled.train_step()[0]
+        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
+    assert compiled.discriminator._compiled_call_impl, "it was the compiled one that trained"
+    assert compiled.state_dict()["generator"].keys() == plain.state_dict()["generator"].keys()
+    assert compiled.sample(compiled.fixed_latents).shape == (16, 1, 16, 16)
+
+
+def test_a_missing_compiler_is_named(new_training, monkeypatch):
+    def fails(*arguments, **options):
+        raise RuntimeError("No working C++ compiler found\nmore")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    with pytest.raises(UserError, match="compile is True.*No working C.. compiler found.*leave"):
+        new_training(compile=True)
