@@ -1,8 +1,9 @@
 """What the machine can do: the device to train on, and the number format that is fast there."""
 
+import faulthandler
 import functools
-import subprocess
-import sys
+import multiprocessing
+import warnings
 
 import torch
 
@@ -81,12 +82,26 @@ def _runs_bf16() -> bool:
     """Multiply two matrices in a process of its own, if the CPU reports AMX; say if it survived.
 
     Some virtual machines report AMX and stop a program that uses it as an illegal instruction. No
-    exception can be caught then, so another process has to find out, in about 2 seconds.
+    exception can be caught then, so another process has to find out. Where the system can fork,
+    this takes milliseconds; elsewhere PyTorch is imported once more, in about 2 seconds.
     """
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return True
-    trial = "import torch; a = torch.ones(64, 64, dtype=torch.bfloat16); a @ a"
-    return subprocess.run([sys.executable, "-c", trial], capture_output=True).returncode == 0
+    forks = "fork" in multiprocessing.get_all_start_methods()
+    process = multiprocessing.get_context("fork" if forks else "spawn").Process(target=_multiply)
+    with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads: one is safe here,
+        warnings.simplefilter("ignore", DeprecationWarning)  # as in DataLoader's workers
+        process.start()
+    process.join(timeout=20)
+    process.kill()
+    return process.exitcode == 0
+
+
+def _multiply() -> None:
+    faulthandler.disable()  # a crash is an answer here, nothing to report
+    torch.set_num_threads(1)  # the parent's threads are not in a fork
+    a = torch.ones(64, 64, dtype=torch.bfloat16)
+    a @ a
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -2,6 +2,8 @@
 
 A run folder appears whole, with its settings and a first checkpoint, and each file in it is only
 ever replaced as a whole; so a run that is killed at any moment can be resumed.
+
+Matplotlib is imported where pictures are drawn: it takes a second, and training does not need it.
 """
 
 import contextlib
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from . import animations, checkpoints, judging, plots
+from . import checkpoints, judging
 from .config import Config, UserError
 from .data import DIGITS, load_images, unscale
 from .files import read_file, write_file
@@ -131,6 +133,8 @@ def finish(training: Training, folder: Path, on_report: Callable[[Report], None]
 
 def write_results(training: Training, folder: Path) -> dict:
     """Write a run's weights, figures and pictures into its folder; return the summary."""
+    from . import animations, plots
+
     checkpoints.save_weights(folder / "G.pth", training.sampler)
     checkpoints.save_weights(folder / "D.pth", training.discriminator)
     write_file(folder / "metrics.csv", training.history.to_csv())
@@ -195,6 +199,8 @@ def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     UserError
         If `out` exists, `count` is below 1, or the generator can't be loaded.
     """
+    from . import plots
+
     if out.exists():
         raise UserError(f"{out} exists and is left as it is. Choose another --out.")
     if count < 1:

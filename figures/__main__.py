@@ -2,11 +2,13 @@
 
 Trains the `classroom` preset with five seeds, in runs/figures/, and writes into figures/ the
 pictures and the judge's verdict of the first seed, samples of all five, and a table of what each
-run took. A run that is already there is not repeated, and one that was interrupted goes on.
+run took and how good it is. A run that is already there is not repeated, and one that was
+interrupted goes on.
 """
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import torch
@@ -23,13 +25,31 @@ SEEDS = range(5)
 PER_SEED = 24  # samples shown of each seed
 
 
+def folder(seed: int) -> Path:
+    """Return where the run of a seed is."""
+    return RUNS / f"classroom-seed-{seed}"
+
+
 def trained(seed: int) -> tuple[Training, dict]:
     """Return the finished run of a seed and its summary, training it if need be."""
-    folder, config = RUNS / f"classroom-seed-{seed}", preset("classroom", seed=seed)
-    training = runs.resume(folder) if folder.exists() else runs.start(config, folder)
+    place, config = folder(seed), preset("classroom", seed=seed)
+    training = runs.resume(place) if place.exists() else runs.start(config, place)
     if training.config != config:
-        raise UserError(f"{folder} was made with other settings. Delete it and start again.")
-    return training, runs.finish(training, folder, TerminalProgress(training))
+        raise UserError(f"{place} was made with other settings. Delete it and start again.")
+    return training, runs.finish(training, place, TerminalProgress(training))
+
+
+def judged(place: Path) -> dict[str, str]:
+    """Return what the judge stored in a run folder, as columns of the table."""
+    samples = json.loads((place / "judgment.json").read_text())["samples"]
+    values = {name: figure["value"] for name, figure in samples.items()}
+    return {
+        "distance": f"{values['distance']:.1f}",
+        "top_probability": f"{values['top_probability']:.3f}",
+        "rarest": f"{min(values['shares']):.1%}",
+        "most_frequent": f"{max(values['shares']):.1%}",
+        "to_training": f"{values['to_training']:.2f}",
+    }
 
 
 def table(rows: list[dict]) -> bytes:
@@ -49,11 +69,12 @@ def main() -> None:
         samples.append(training.frames[training.total][:PER_SEED])
         late = training.history.rows[-len(training.history) // 4 :].mean(0)[2:].tolist()
         names = ("loss_d", "loss_g", "d_real", "d_fake_before", "d_fake_after")
-        rows.append(summary | {name: f"{value:.2f}" for name, value in zip(names, late)})
-        print(runs.last_line(summary))
+        verdict, line = runs.judge(folder(seed))
+        losses = {name: f"{value:.2f}" for name, value in zip(names, late)}
+        rows.append(summary | losses | judged(folder(seed)))
+        print(runs.last_line(summary), line, sep="\n")
         if seed == 0:
-            copy_pictures(RUNS / "classroom-seed-0")
-            verdict, _ = runs.judge(RUNS / "classroom-seed-0")
+            copy_pictures(folder(seed))
             write_file(HERE / "judgment.md", verdict.encode())
     title = f"The first {PER_SEED} samples of seeds {SEEDS[0]} to {SEEDS[-1]}, one row each"
     seeds = plots.image_grid(torch.cat(samples), title, columns=PER_SEED)

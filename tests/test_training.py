@@ -2,10 +2,13 @@
 
 import functools
 import math
+import os
+import signal
 
 import pytest
 import torch
 
+from dcgan_utils import hardware
 from dcgan_utils.config import UserError
 from dcgan_utils.data import Images
 from dcgan_utils.hardware import choose_device, choose_precision
@@ -110,18 +113,27 @@ def test_precision_follows_the_hardware(monkeypatch):
     assert choose_precision("auto", torch.device("mps")) == "float32"
 
 
-def test_bf16_where_amx_is_reported_but_does_not_run(monkeypatch):
-    from dcgan_utils import hardware
-
+@pytest.fixture
+def reports_amx(monkeypatch):
+    """A processor that reports AMX; whether it runs is asked anew."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     hardware._runs_bf16.cache_clear()
-    monkeypatch.setattr(hardware.sys, "executable", "/bin/false")
-    try:
-        assert choose_precision("auto", torch.device("cpu")) == "float32"
-        with pytest.raises(UserError, match="AMX"):
-            choose_precision("bf16", torch.device("cpu"))
-    finally:
-        hardware._runs_bf16.cache_clear()
+    yield monkeypatch
+    hardware._runs_bf16.cache_clear()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows cannot fork")
+def test_bf16_where_amx_is_reported_but_does_not_run(reports_amx):
+    reports_amx.setattr(hardware, "_multiply", lambda: os.kill(os.getpid(), signal.SIGILL))
+    assert choose_precision("auto", torch.device("cpu")) == "float32"
+    with pytest.raises(UserError, match="AMX"):
+        choose_precision("bf16", torch.device("cpu"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows cannot fork")
+def test_bf16_where_amx_runs(reports_amx):
+    reports_amx.setattr(hardware, "_multiply", lambda: None)
+    assert choose_precision("auto", torch.device("cpu")) == "bf16"
 
 
 def test_spread_of_images():

@@ -28,6 +28,12 @@ from .convolution import (
     check_transposed_convolution,
     check_upsampler,
 )
+from .judging import (
+    check_comparison,
+    check_divergence,
+    check_frechet_predictions,
+    check_nearest_moved,
+)
 from .training import check_discriminator_loss, check_generator_step, check_to_gray_levels
 
 __all__ = [
@@ -36,13 +42,17 @@ __all__ = [
     "check_batch_norm_images",
     "check_batch_norm_predictions",
     "check_build_discriminator",
+    "check_comparison",
     "check_convolution",
     "check_dead_share",
     "check_discriminator_activations",
     "check_discriminator_loss",
+    "check_divergence",
+    "check_frechet_predictions",
     "check_generator_repair",
     "check_generator_step",
     "check_mended_generator",
+    "check_nearest_moved",
     "check_parameter_count",
     "check_running_statistics",
     "check_sizes",
