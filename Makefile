@@ -2,6 +2,8 @@
 #   make train PYTHON=python3.12
 # Anything after `make train` goes in ARGS:
 #   make train ARGS="--preset mnist64 --seed 3"
+# and after `make bench`, which then measures these parts only, in PARTS:
+#   make bench PARTS="startup scaling"
 
 PYTHON ?= python3
 ARGS ?= --preset classroom
@@ -9,7 +11,7 @@ BIN := .venv/bin
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg -p tests.nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab test unit nbval notebooks figures format
+.PHONY: train lab test unit nbval notebooks figures bench format
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -31,6 +33,9 @@ notebooks: .venv/installed
 
 figures: .venv/installed
 	$(BIN)/python -m figures
+
+bench: .venv/installed
+	$(BIN)/python -m figures.bench $(PARTS)
 
 format: .venv/installed
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
