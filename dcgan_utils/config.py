@@ -95,7 +95,10 @@ def _check_type(name: str, value: object, expected: object) -> None:
 # Each preset is measured on several seeds; the README has the table of times and results.
 PRESETS: dict[str, Config] = {
     # What everything in class uses: readable digits within 3 minutes on 2 CPU cores.
-    "classroom": Config(learning_rate=0.0008, epochs=2),
+    # Its learning rate, batch and average were chosen with the judge (figures/compare.py).
+    "classroom": Config(
+        batch_size=32, learning_rate=0.005, average=0.998, epochs=3, steps=4200
+    ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything.
     "mnist64": Config(

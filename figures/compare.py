@@ -1,11 +1,12 @@
-"""Compare settings of the `classroom` preset: `python -m figures.compare`, 2 to 3 minutes a run.
+"""Compare settings with the judge: `python -m figures.compare`, 2 to 3 minutes a run.
 
 Needs MNIST. Each run is judged twice on 10,000 samples, by `dcgan_utils.judging`: drawn by G
-itself, and by the average of its weights with decay 0.99. The average does not change the training,
-so both come from one run. Rows that are in compare.csv are not made again.
+itself, and by the average of its weights. The average does not change the training, so both come
+from one run. Rows that are in compare.csv are not made again.
 """
 
 import csv
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -13,31 +14,42 @@ import torch
 from torch import Tensor, nn
 from torchvision import datasets
 
-from dcgan_utils import judging
-from dcgan_utils.config import preset
+from dcgan_utils import judging, runs
+from dcgan_utils.config import Config, preset
 from dcgan_utils.data import data_root, fit_images, load_images, unscale
 from dcgan_utils.files import write_file
 from dcgan_utils.networks import draw_latents
 from dcgan_utils.training import Training
 
-from .__main__ import table
+from .__main__ import folder, table
 
 OUT = Path(__file__).with_name("compare.csv")
-AVERAGE = 0.99
+BASE = Config(data="mnist", epochs=2)  # width 32; what the rows change
+PRESET = {"batch_size": 32, "learning_rate": 0.005, "epochs": 3, "steps": 4200, "average": 0.998}
+LARGER_BATCH = {"batch_size": 64, "learning_rate": 0.0016, "average": 0.99}
 RUNS = [
-    *({"seed": seed} for seed in range(3)),
-    *({"width": 16, "epochs": 4, "seed": seed} for seed in range(3)),
-    {"learning_rate": 0.0016},
-    {"learning_rate": 0.0002},
-    {"latent": "uniform"},
-]
+    *(PRESET | {"seed": seed} for seed in range(5)),
+    *(LARGER_BATCH | {"seed": seed} for seed in range(3)),
+    LARGER_BATCH | {"real_label": 0.9, "seed": 0},
+    *({"batch_size": 32, "learning_rate": rate, "average": 0.995, "seed": 0}
+      for rate in (0.0016, 0.0024, 0.0036, 0.005)),
+    {"batch_size": 64, "learning_rate": 0.0024, "average": 0.99, "seed": 0},
+    {"batch_size": 32, "learning_rate": 0.0016, "initial_std": 0.06, "average": 0.995, "seed": 0},
+    *({"batch_size": 32, "learning_rate": 0.0024, "width": width, "epochs": epochs,
+       "average": 0.998, "seed": 0} for width, epochs in ((24, 3), (16, 4))),
+]  # fmt: skip
 
 
-def row(settings: str, average: float | str, seconds: str, pixels: Tensor) -> dict[str, str]:
+def name_of(changes: dict) -> str:
+    """Return how the table names a run."""
+    return ", ".join(f"{key}={value}" for key, value in changes.items() if key != "average")
+
+
+def row(settings: str, average: float | str, steps: int | str, pixels: Tensor) -> dict[str, str]:
     """Return a row of the table: the figures of images (N, 1, 28, 28) uint8."""
     figures = judging.measure(judging.look(pixels), judging.stored_reference())
     return {
-        "settings": settings, "average": average, "seconds": seconds,
+        "settings": settings, "average": average, "steps": steps,
         "top_probability": f"{figures['top_probability']:.3f}",
         "rarest": f"{min(figures['shares']):.3f}",
         "most_frequent": f"{max(figures['shares']):.3f}",
@@ -55,6 +67,19 @@ def drawn(network: nn.Module, kind: str) -> Tensor:
     return judging.to_judged_size(pixels, "pad")
 
 
+def trained(config: Config) -> Training:
+    """Return a finished training; `make figures` may have made it already."""
+    place = folder(config.seed)
+    is_the_preset = dataclasses.replace(config, data="auto") == preset(
+        "classroom", seed=config.seed
+    )
+    if is_the_preset and (place / "summary.json").exists():
+        return runs.resume(place)
+    training = Training(config, load_images(config))
+    training.run()
+    return training
+
+
 def main() -> None:
     """Run and judge what is not in the table yet."""
     rows = list(csv.DictReader(OUT.open())) if OUT.exists() else []
@@ -65,16 +90,16 @@ def main() -> None:
         rows += [row("real test digits", "", "", real),
                  row("the same, resized to 32×32 and back", "", "", blurred)]  # fmt: skip
     for changes in RUNS:
-        name = ", ".join(f"{key}={value}" for key, value in changes.items())
+        name = name_of(changes)
         if name in done:
             continue
-        config = preset("classroom", data="mnist", average=AVERAGE, **changes)
-        training = Training(config, load_images(config))
-        training.run()
-        seconds = f"{training.seconds:.0f}"
-        for average, network in ((0, training.generator), (AVERAGE, training.sampler)):
-            rows.append(row(name, average, seconds, drawn(network, config.latent)))
+        training = trained(dataclasses.replace(BASE, **changes))
+        both = {0: training.generator, changes["average"]: training.sampler}
+        for average, network in both.items():
+            rows.append(row(name, average, training.step, drawn(network, training.config.latent)))
             print(rows[-1], file=sys.stderr, flush=True)
+        names = [name_of(changes) for changes in RUNS]
+        rows.sort(key=lambda row: names.index(row["settings"]) if row["settings"] in names else -1)
         write_file(OUT, table(rows))
 
 

@@ -143,8 +143,9 @@ def test_teachers_page_names_cells_that_are_there(path):
 def test_readme_numbers_are_those_of_the_tables(name):
     """Each row of a table that a command wrote stands in the README as it is."""
     columns = {
-        "seeds.csv": "seed seconds images_per_second loss_d loss_g d_real d_fake_before",
-        "compare.csv": "settings average seconds top_probability rarest most_frequent precision"
+        "seeds.csv": "seed seconds images_per_second distance top_probability rarest most_frequent"
+        " to_training loss_d loss_g d_real d_fake_before",
+        "compare.csv": "settings average steps top_probability rarest most_frequent precision"
         " recall distance",
     }[name].split()
     with open(ROOT / "figures" / name) as file:
