@@ -7,7 +7,7 @@ the tables of them; and scaling.png. A part that is measured again replaces its 
   speed-classroom, speed-mnist64   images per second of both programs, 4 and 6 minutes
   startup                          seconds from the `train` command to its first step, 1 minute
   scaling                          images per second over batch, image size and width, 4 minutes
-  quality                          seconds until the judge's distance passes a line, 20 minutes
+  quality                          seconds until the judge's distance passes a line, 9 minutes
   equal                            the distance of both after equally many steps, 10 minutes
 """
 
@@ -529,9 +529,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5, help="turns of both programs; starts")
     parser.add_argument("--seconds", type=float, default=10.0, help="of one timing of speed")
     parser.add_argument("--seeds", type=int, nargs="+", help="quality: 0; equal: 0 1 2")
-    parser.add_argument("--line", type=float, default=30.0, help="the distance to reach")
-    parser.add_argument("--minutes", type=float, default=15.0, help="the tutorial's limit for it")
-    parser.add_argument("--every", type=int, default=100, help="steps between two judgments")
+    parser.add_argument("--line", type=float, default=20.0, help="the distance to reach")
+    parser.add_argument("--minutes", type=float, default=6.0, help="the tutorial's limit for it")
+    parser.add_argument("--every", type=int, default=200, help="steps between two judgments")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
