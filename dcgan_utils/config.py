@@ -92,9 +92,9 @@ def _check_type(name: str, value: object, expected: object) -> None:
     _require(fits, name, value, kinds)
 
 
-# Each preset is measured on several seeds; the README has the table of times and results.
+# The README says what was measured of each: five whole runs of classroom, parts of the larger ones.
 PRESETS: dict[str, Config] = {
-    # What everything in class uses: readable digits within 3 minutes on 2 CPU cores.
+    # What everything in class uses: readable digits after about 3 minutes on 2 CPU cores.
     # Its learning rate, batch and average were chosen with the judge (figures/compare.py).
     "classroom": Config(
         batch_size=32, learning_rate=0.005, average=0.998, epochs=3, steps=4200
