@@ -471,7 +471,8 @@ def short(verdict: Mapping[str, Mapping]) -> str:
     """Return a verdict as one line: distance, top probability and the shares of the classes."""
     row, real = _flat(verdict["samples"]), _flat(verdict["real digits"])
     return (
-        f"Judged: distance {row['distance'][0]:.1f} (real digits {real['distance'][0]:.1f}), mean "
+        f"Judged: distance {row['distance'][0]:.1f} (real digits {real['distance'][0]:.1f}; not "
+        f"comparable with a published FID), mean "
         f"top probability {row['top_probability'][0]:.2f}, classes from {row['rarest'][0]:.1%} to "
         f"{row['most frequent'][0]:.1%}"
     )

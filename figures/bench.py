@@ -502,7 +502,7 @@ def machine() -> list[dict]:
 def markdown(rows: Sequence[dict]) -> str:
     """Return all tables that there are figures for."""
     device, version = (r["value"] for r in select(rows, part="machine"))
-    text = [f"{device}, torch {version}, MNIST"]
+    text = [f"{device}, torch {version}, MNIST; distances are not comparable with a published FID"]
     for name, table in TABLES.items():
         if own := [r for r in rows if r["part"].split("-")[0] == name]:
             lines = ["| " + " | ".join(cells) + " |" for cells in table(own)]

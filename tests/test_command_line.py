@@ -35,7 +35,8 @@ def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
     *_, last, judged = result.stdout.splitlines()
     for word in ("embedded digits", "20 steps", "images/s", "float32"):
         assert word in last
-    assert re.fullmatch(r"Judged: distance [\d.]+ \(real digits [\d.]+\), .+ to .+%", judged)
+    pattern = r"Judged: distance [\d.]+ \(real digits [\d.]+; not .+ FID\), .+ to .+%"
+    assert re.fullmatch(pattern, judged)
 
 
 def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
