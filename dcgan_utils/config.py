@@ -35,6 +35,7 @@ class Config:
     latent: Literal["normal", "uniform"] = "normal"  # z from N(0, 1), or uniform on [-1, 1]
     width: int = 32  # feature maps beside the image; twice as many with each halving
     leak: float = 0.2  # slope of LeakyReLU below zero, in the discriminator
+    first_bias: bool = False  # a bias in D's first layer; without one D is blind to contrast
     initial_std: float = 0.02  # standard deviation of the initial weights
     batch_size: int = 64  # images in one batch
     epochs: int = 5  # passes over the data
@@ -97,7 +98,7 @@ PRESETS: dict[str, Config] = {
     # What everything in class uses: readable digits after about 3 minutes on 2 CPU cores.
     # Its learning rate, batch and average were chosen with the judge (figures/compare.py).
     "classroom": Config(
-        batch_size=32, learning_rate=0.005, average=0.998, epochs=3, steps=4200
+        batch_size=32, learning_rate=0.005, first_bias=True, average=0.998, epochs=3, steps=4200
     ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything.

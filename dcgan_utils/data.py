@@ -35,6 +35,10 @@ class Images:
     repeats: int = 1  # how often one epoch shows each image
     held_out: int = 0  # how many, the last ones, no run trains on: the judge compares with them
 
+    def split(self) -> tuple[Tensor, Tensor]:
+        """Return the pixels that runs train on, and those that are held out."""
+        return self.pixels.tensor_split([len(self.pixels) - self.held_out])
+
 
 @dataclass(frozen=True)
 class MnistFiles:
@@ -99,7 +103,7 @@ def load_images(
         )
     _check_fit(28, 28, config.image_size, config.fit)
     base = base_images(config.data, notice, mnist)
-    learned = base.pixels[: len(base.pixels) - base.held_out]
+    learned, _ = base.split()
     pixels = fit_images(learned, config.image_size, config.fit)
     return dataclasses.replace(base, pixels=pixels, held_out=0)
 

@@ -269,7 +269,8 @@ def reference_for(source: str, image_size: int, fit: str) -> Reference:
     if source == "MNIST" and fit == "pad":
         return stored_reference()
     base = base_images(SOURCES[source])
-    real, others = base.pixels[LEARNED : -base.held_out], base.pixels[-base.held_out :]
+    real, others = base.split()
+    real = real[LEARNED:]
     if source == "embedded digits":  # too few are held out: half of all against the other half
         chosen = torch.randperm(len(base.pixels), generator=torch.Generator().manual_seed(0))
         real, others = base.pixels[chosen].tensor_split(2)
@@ -303,11 +304,10 @@ def known_digits(source: str, image_size: int, fit: str) -> Known | None:
     if source == "MNIST" and not mnist_is_here():
         return None
     base = base_images(SOURCES[source])
-    digits = _same_way(base.pixels, image_size, fit)
-    held_out = digits[-base.held_out :]
+    training, held_out = (_same_way(part, image_size, fit) for part in base.split())
     others = held_out[1::2]
     others = others[:: max(1, len(others) // COMPARED)]  # MNIST's first digits are the neater ones
-    return Known(digits[: -base.held_out], held_out[::2], others)
+    return Known(training, held_out[::2], others)
 
 
 # The verdict

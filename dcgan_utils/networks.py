@@ -106,17 +106,29 @@ class Discriminator(nn.Module):
         As for `Generator`.
     leak
         Slope of LeakyReLU below zero.
+    first_bias
+        Give the first layer a bias. Without one D is blind to the contrast of a batch: a
+        convolution and LeakyReLU pass a factor a > 0 on, and the first batch norm divides by it,
+        so D(a x) = D(x) but for batch norm's epsilon. Most programs, and the authors' own, have
+        none; notebook 05 shows what follows.
 
     References
     ----------
     Radford, Metz, Chintala (2015), arXiv:1511.06434, section 3.
     """
 
-    def __init__(self, image_size: int, channels: int, width: int, leak: float = 0.2):
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int,
+        leak: float = 0.2,
+        first_bias: bool = False,
+    ):
         super().__init__()
         widths = feature_widths(image_size, width)[::-1]
         layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 4, 2, 1, bias=False),
+            nn.Conv2d(channels, width, 4, 2, 1, bias=first_bias),
             nn.LeakyReLU(leak, inplace=True),
         ]
         for before, after in zip(widths, widths[1:]):
@@ -147,9 +159,9 @@ class Discriminator(nn.Module):
 def initialize_weights(network: nn.Module, generator: torch.Generator, std: float = 0.02) -> None:
     """Draw the weights as the paper says, in place.
 
-    Convolutions from N(0, std^2), batch norm's gamma from N(1, std^2), its beta 0. The paper gives
-    0.02, the standard deviation, for "all weights"; that gamma is centered on 1 comes from its
-    authors' code.
+    Convolutions from N(0, std^2), batch norm's gamma from N(1, std^2), every bias 0. The paper
+    gives 0.02, the standard deviation, for "all weights"; that gamma is centered on 1 comes from
+    its authors' code.
 
     Parameters
     ----------
@@ -168,6 +180,8 @@ def initialize_weights(network: nn.Module, generator: torch.Generator, std: floa
         for module in network.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.weight.normal_(0.0, std, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
             elif isinstance(module, nn.BatchNorm2d):
                 module.weight.normal_(1.0, std, generator=generator)
                 module.bias.zero_()
@@ -239,7 +253,9 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
             image_size, last.shape[1], latent_size=first.shape[0], width=last.shape[0]
         )
     else:
-        network = Discriminator(image_size, channels=first.shape[1], width=first.shape[0])
+        network = Discriminator(
+            image_size, first.shape[1], width=first.shape[0], first_bias="main.0.bias" in weights
+        )
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -125,6 +125,29 @@ def mean_score(logits: Tensor) -> Tensor:
     return torch.sigmoid(logits.detach().float()).mean()
 
 
+def average_decay(decay: float, updates: int) -> float:
+    """Return the decay of the running average of G's weights at one of its updates.
+
+    It grows to `decay`: a constant one would show the first weights, which draw gray, for hundreds
+    of steps. TensorFlow's `ExponentialMovingAverage` has the same rule.
+
+    Examples
+    --------
+    >>> [round(average_decay(0.998, updates), 3) for updates in (1, 100, 10_000)]
+    [0.182, 0.918, 0.998]
+    """
+    return min(decay, (1 + updates) / (10 + updates))
+
+
+def _moving_average(decay: float) -> Callable:
+    """Return what `AveragedModel` calls at each update after the first, which copies."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        get_ema_multi_avg_fn(average_decay(decay, int(updates)))(averaged, current, updates)
+
+    return update
+
+
 def sample_steps(total: int, frames: int) -> list[int]:
     """Return the numbers of finished steps after which to draw the fixed latent vectors.
 
@@ -189,7 +212,9 @@ class Training:
     def _build_networks(self, channels: int) -> None:
         config, size = self.config, self.config.image_size
         self.generator = Generator(size, channels, config.latent_size, config.width)
-        self.discriminator = Discriminator(size, channels, config.width, config.leak)
+        self.discriminator = Discriminator(
+            size, channels, config.width, config.leak, config.first_bias
+        )
         self.optimizers = {}
         for name in ("generator", "discriminator"):
             network = getattr(self, name).to(self.device, memory_format=memory_format(self.device))
@@ -199,8 +224,9 @@ class Training:
             )
         self._averaged = None
         if config.average:
-            moving = get_ema_multi_avg_fn(config.average)
-            self._averaged = AveragedModel(self.generator, multi_avg_fn=moving, use_buffers=True)
+            self._averaged = AveragedModel(
+                self.generator, multi_avg_fn=_moving_average(config.average), use_buffers=True
+            )
         if config.compile:
             require_compiler(self.device)
             self.generator.compile()  # in place: names and weights stay as they are

@@ -25,19 +25,22 @@ from .__main__ import folder, table
 
 OUT = Path(__file__).with_name("compare.csv")
 BASE = Config(data="mnist", epochs=2)  # width 32; what the rows change
-PRESET = {"batch_size": 32, "learning_rate": 0.005, "epochs": 3, "steps": 4200, "average": 0.998}
+NO_BIAS = {"batch_size": 32, "learning_rate": 0.005, "epochs": 3, "steps": 4200, "average": 0.998}
 LARGER_BATCH = {"batch_size": 64, "learning_rate": 0.0016, "average": 0.99}
-RUNS = [
-    *(PRESET | {"seed": seed} for seed in range(5)),
-    *(LARGER_BATCH | {"seed": seed} for seed in range(3)),
-    LARGER_BATCH | {"real_label": 0.9, "seed": 0},
-    *({"batch_size": 32, "learning_rate": rate, "average": 0.995, "seed": 0}
-      for rate in (0.0016, 0.0024, 0.0036, 0.005)),
-    {"batch_size": 64, "learning_rate": 0.0024, "average": 0.99, "seed": 0},
-    {"batch_size": 32, "learning_rate": 0.0016, "initial_std": 0.06, "average": 0.995, "seed": 0},
-    *({"batch_size": 32, "learning_rate": 0.0024, "width": width, "epochs": epochs,
-       "average": 0.998, "seed": 0} for width, epochs in ((24, 3), (16, 4))),
-]  # fmt: skip
+SMALLER = {"batch_size": 32, "average": 0.995}
+NARROW = {"batch_size": 32, "learning_rate": 0.0024, "average": 0.998}
+RECIPES = [  # settings, number of seeds
+    ({"first_bias": True} | NO_BIAS, 5),  # the preset
+    (NO_BIAS, 5),
+    (LARGER_BATCH, 3),
+    (LARGER_BATCH | {"real_label": 0.9}, 1),
+    *((SMALLER | {"learning_rate": rate}, 1) for rate in (0.0016, 0.0024, 0.0036, 0.005)),
+    (LARGER_BATCH | {"learning_rate": 0.0024}, 1),
+    (SMALLER | {"learning_rate": 0.0016, "initial_std": 0.06}, 1),
+    (NARROW | {"width": 24, "epochs": 3}, 1),
+    (NARROW | {"width": 16, "epochs": 4}, 1),
+]
+RUNS = [changes | {"seed": seed} for changes, seeds in RECIPES for seed in range(seeds)]
 
 
 def name_of(changes: dict) -> str:

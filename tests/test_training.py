@@ -200,12 +200,12 @@ def test_history_csv():
 
 
 def test_the_average_follows_its_formula(new_training):
-    """It begins with the weights after the first step, then a = 0.9 a + 0.1 w."""
-    training, average = new_training(average=0.9), None
-    for _ in range(4):
+    """It begins with the weights after the first step, then a = d a + (1 - d) w, d growing."""
+    training, average = new_training(average=0.3), None
+    for decay in (None, 2 / 11, 3 / 12, 0.3, 0.3):  # (1 + n) / (10 + n), at most 0.3
         training.train_step()
         now = {k: v.double() for k, v in training.generator.state_dict().items() if v.ndim}
-        average = average and {k: 0.9 * average[k] + 0.1 * now[k] for k in now} or now
+        average = {k: decay * average[k] + (1 - decay) * now[k] for k in now} if average else now
     drawn_by = training.sampler.state_dict()
     assert training.sampler is not training.generator
     assert all(torch.allclose(drawn_by[k].double(), v, atol=1e-6) for k, v in average.items())
@@ -224,6 +224,13 @@ def test_real_label_reaches_the_discriminator(new_training):
     plain, smoothed = new_training(), new_training(real_label=0.8)
     first, second = plain.train_step()[0], smoothed.train_step()[0]
     assert first[0] != second[0] and first[2] == second[2], "another loss of the same D(x)"
+
+
+def test_first_bias_reaches_the_discriminator_and_is_learned(new_training):
+    plain, biased = new_training(), new_training(first_bias=True)
+    assert torch.equal(plain.train_step()[0], biased.train_step()[0]), "it starts at 0"
+    assert plain.discriminator.main[0].bias is None
+    assert (biased.discriminator.main[0].bias != 0).all()
 
 
 def test_compiled_networks_train_alike(new_training, monkeypatch):
