@@ -92,18 +92,18 @@ def test_the_four_rules(size):
 
 @pytest.mark.parametrize("first_bias", [False, True])
 def test_without_a_first_bias_d_is_blind_to_contrast(first_bias):
-    """Exactly so where batch norm has no epsilon; then half the contrast is judged the same."""
+    """Exactly so where batch norm has hardly an epsilon: half the contrast is judged the same."""
     discriminator = Discriminator(16, 1, 4, first_bias=first_bias).double()
     initialize_weights(discriminator, torch.Generator().manual_seed(0), std=0.2)
     for module in discriminator.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.eps = 0.0
+            module.eps = 1e-30
     if first_bias:
         assert (discriminator.main[0].bias == 0).all(), "it starts without effect"
         discriminator.main[0].bias.data.fill_(0.1)
     images = torch.randn(8, 1, 16, 16, dtype=torch.float64)
     change = (discriminator(0.5 * images) - discriminator(images)).abs().max()
-    assert change > 0.1 if first_bias else change < 1e-12
+    assert change > 0.1 if first_bias else change < 1e-9
 
 
 def test_gradients_reach_every_parameter():
