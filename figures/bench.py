@@ -52,11 +52,11 @@ JUDGED = 5000  # samples that the judge sees
 # Trainings that are timed: image, network and batch are named here, so that they stay the same.
 CLASSROOM = preset(
     "classroom", data="mnist", image_size=32, fit="pad", width=32, batch_size=64,
-    frames=2, samples=1,
+    first_bias=False, frames=2, samples=1,
 )  # fmt: skip
 MNIST64 = preset(
     "mnist64", data="mnist", image_size=64, fit="resize", width=64, batch_size=100,
-    frames=2, samples=1,
+    first_bias=False, frames=2, samples=1,
 )  # fmt: skip
 SCALED = {
     "batch_size": (8, 16, 32, 64, 128, 256, 512),

@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,22 @@ def test_a_step_of_the_tutorial_changes_both_networks(tutorial, real):
             assert not torch.equal(parameter, old[name]), name
 
 
-def test_the_tutorial_has_the_networks_of_the_course(tutorial, real):
-    pixels = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
-    course = Training(SMALL, Images(pixels, "zeros"))
+@pytest.mark.parametrize("config", [SMALL, bench.CLASSROOM, bench.MNIST64])
+def test_the_tutorial_has_the_networks_of_the_course(config):
+    config = replace(config, device="cpu")
+    pixels = torch.zeros(config.batch_size, 1, *2 * [config.image_size], dtype=torch.uint8)
+    course = Training(config, Images(pixels, "zeros"))
+    tutorial = Tutorial(TensorDataset(pixels, pixels), config)
     for theirs, ours in (
         (tutorial.netG, course.generator),
         (tutorial.netD[0], course.discriminator),
     ):
         shapes = {name: p.shape for name, p in theirs.state_dict().items()}
         assert shapes == {name: p.shape for name, p in ours.state_dict().items()}
-    assert tutorial.netD(real).amin() > 0 and tutorial.netD(real).amax() < 1, "a sigmoid ends it"
+
+
+def test_the_tutorials_d_ends_in_a_sigmoid(tutorial, real):
+    assert tutorial.netD(real).amin() > 0 and tutorial.netD(real).amax() < 1
 
 
 def test_the_tutorials_weights_are_drawn_as_it_says(tutorial):
