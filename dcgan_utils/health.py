@@ -10,8 +10,8 @@ SPREAD_FLOOR = 0.1  # of the real images' spread; below, all generated images lo
 
 SURE = (
     "The discriminator's loss is at zero and stays there: it tells real from fake without effort, "
-    "and the generator learns nothing from it. Try a higher learning rate (0.0008 where 0.0002 "
-    "fails) or a wider network."
+    "and the generator learns nothing from it. If it comes early, try a higher learning rate "
+    "(0.0008 where 0.0002 fails) or a wider network; if late, end the run sooner (--steps)."
 )
 ALIKE = (
     "The generator draws nearly the same image for every latent vector (mode collapse). Try "
