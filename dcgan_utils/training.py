@@ -294,7 +294,7 @@ class Training:
             When a figure or a weight becomes NaN or infinite, before anything of it is saved.
         """
         schedule = set(sample_steps(self.total, self.config.frames))
-        monitor, began = Monitor(), time.perf_counter() - self.seconds
+        monitor, began = Monitor(self.config.real_label), time.perf_counter() - self.seconds
         self._keep_frame(schedule)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             while self.step < self.total:

@@ -158,6 +158,15 @@ def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning):
     assert sum(map(len, told)) == 2
 
 
+def test_a_smoothed_label_raises_the_least_loss_of_d():
+    """-0.9 log 0.9 - 0.1 log 0.1 = 0.325 nats is the least at 0.9; at 1 it is a healthy loss."""
+    smoothed, plain = Monitor(real_label=0.9), Monitor()
+    told = [smoothed.check(**HEALTHY | {"loss_d": 0.335}) for _ in range(PATIENCE)]
+    assert told[-1] == [SURE]
+    assert not any(smoothed.check(**HEALTHY | {"loss_d": 0.4}) for _ in range(PATIENCE))
+    assert not any(plain.check(**HEALTHY | {"loss_d": 0.335}) for _ in range(PATIENCE))
+
+
 def test_a_short_symptom_is_not_told():
     monitor = Monitor()
     course = ([{"loss_d": 0.0}] * (PATIENCE - 1) + [{}]) * 3
