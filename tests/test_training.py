@@ -1,5 +1,6 @@
 """The loop: what it records, that a seed decides everything, and when it warns."""
 
+import faulthandler
 import functools
 import math
 import os
@@ -102,37 +103,46 @@ def test_a_device_that_is_not_there_is_refused():
             choose_device(name)
 
 
-def test_precision_follows_the_hardware(monkeypatch):
+@pytest.fixture
+def processor(monkeypatch):
+    """A function that sets what the processor reports; whether bf16 runs on it is asked anew."""
+
+    def reports(**capabilities):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+        hardware._runs_bf16.cache_clear()
+
+    yield reports
+    hardware._runs_bf16.cache_clear()
+
+
+def test_precision_follows_the_hardware(processor):
     cpu = torch.device("cpu")
     assert choose_precision("float32", cpu) == "float32"
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    processor(avx2=True)
     assert choose_precision("auto", cpu) == "float32"
     assert choose_precision("bf16", cpu) == "bf16"
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    processor(avx512_bf16=True)
     assert choose_precision("auto", cpu) == "bf16"
     assert choose_precision("auto", torch.device("mps")) == "float32"
 
 
-@pytest.fixture
-def reports_amx(monkeypatch):
-    """A processor that reports AMX; whether it runs is asked anew."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    hardware._runs_bf16.cache_clear()
-    yield monkeypatch
-    hardware._runs_bf16.cache_clear()
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows cannot fork")
-def test_bf16_where_amx_is_reported_but_does_not_run(reports_amx):
-    reports_amx.setattr(hardware, "_multiply", lambda: os.kill(os.getpid(), signal.SIGILL))
+def test_bf16_where_amx_is_reported_but_does_not_run(processor, monkeypatch):
+    def crash():
+        faulthandler.disable()  # or pytest prints where, over many lines
+        os.kill(os.getpid(), signal.SIGILL)
+
+    processor(amx_bf16=True)
+    monkeypatch.setattr(hardware, "_multiply", crash)
     assert choose_precision("auto", torch.device("cpu")) == "float32"
     with pytest.raises(UserError, match="AMX"):
         choose_precision("bf16", torch.device("cpu"))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows cannot fork")
-def test_bf16_where_amx_runs(reports_amx):
-    reports_amx.setattr(hardware, "_multiply", lambda: None)
+def test_bf16_where_amx_runs(processor, monkeypatch):
+    processor(amx_bf16=True)
+    monkeypatch.setattr(hardware, "_multiply", lambda: None)
     assert choose_precision("auto", torch.device("cpu")) == "bf16"
 
 
@@ -237,7 +247,9 @@ def test_real_label_reaches_the_discriminator(new_training):
 
 def test_first_bias_reaches_the_discriminator_and_is_learned(new_training):
     plain, biased = new_training(), new_training(first_bias=True)
-    assert torch.equal(plain.train_step()[0], biased.train_step()[0]), "it starts at 0"
+    loss_d, _, d_real, d_before, _ = zip(plain.train_step()[0], biased.train_step()[0])
+    for without, with_bias in (loss_d, d_real, d_before):  # the others come after D's step
+        torch.testing.assert_close(with_bias, without, rtol=1e-6, atol=0, msg="it starts at 0")
     assert plain.discriminator.main[0].bias is None
     assert (biased.discriminator.main[0].bias != 0).all()
 
