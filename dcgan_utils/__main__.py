@@ -57,22 +57,32 @@ class Judge:
     seed: int = 0  # which latent vectors
 
 
+def options_of(kind: type, arguments: Sequence[str]) -> Train | Resume | Sample | Judge:
+    """Parse the arguments of a command; those of `train` on top of the preset that they name."""
+    extra = {}
+    if kind is Train:
+        finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        finder.add_argument("--preset", default="classroom")
+        name = finder.parse_known_args(arguments)[0].preset
+        extra = {"default": Train(preset(name), name)}
+    program = f"python -m dcgan_utils {kind.__name__.lower()}"
+    return tyro.cli(kind, prog=program, args=list(arguments), config=(tyro.conf.FlagConversionOff,),
+                    **extra)  # fmt: skip
+
+
 def train(arguments: Sequence[str]) -> None:
-    """Parse the settings on top of the preset that the arguments name, and train."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--preset", default="classroom")
-    name = finder.parse_known_args(arguments)[0].preset
-    options = _parse(Train, arguments, Train(preset(name), name))
+    """Train."""
+    options = options_of(Train, arguments)
     from . import runs
 
     _require_enough(options.judge)
-    folder = options.out or runs.next_folder(name)
+    folder = options.out or runs.next_folder(options.preset)
     _finish(runs.start(options.config, folder), folder, options.judge)
 
 
 def resume(arguments: Sequence[str]) -> None:
     """Go on with a run."""
-    options = _parse(Resume, arguments)
+    options = options_of(Resume, arguments)
     from . import runs
 
     _require_enough(options.judge)
@@ -81,7 +91,7 @@ def resume(arguments: Sequence[str]) -> None:
 
 def sample(arguments: Sequence[str]) -> None:
     """Write a picture of new samples."""
-    options = _parse(Sample, arguments)
+    options = options_of(Sample, arguments)
     from . import runs
 
     runs.write_samples(options.run, options.out, options.count, options.seed)
@@ -90,7 +100,7 @@ def sample(arguments: Sequence[str]) -> None:
 
 def judge(arguments: Sequence[str]) -> None:
     """Judge a run's samples."""
-    options = _parse(Judge, arguments)
+    options = options_of(Judge, arguments)
     from . import runs
 
     print(runs.judge(options.run, options.count, options.seed)[0], end="")
@@ -102,13 +112,6 @@ def _require_enough(count: int) -> None:
 
     if count and count < FEWEST:
         raise UserError(f"judge is {count}; allowed: {FEWEST} or more, or 0 for no judgment.")
-
-
-def _parse(kind: type, arguments: Sequence[str], default=None):
-    extra = {} if default is None else {"default": default}
-    program = f"python -m dcgan_utils {kind.__name__.lower()}"
-    return tyro.cli(kind, prog=program, args=list(arguments), config=(tyro.conf.FlagConversionOff,),
-                    **extra)  # fmt: skip
 
 
 def _finish(training, folder: Path, count: int) -> None:

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from .checkpoints import load, save
 from .config import UserError
-from .data import base_images, fit_images, mnist_is_here, scale
+from .data import base_images, fit_images, mnist_is_here, scale, unscale
 from .files import write_file
+from .networks import Generator, draw_latents
 
 FEATURES = 64  # numbers that the classifier makes of an image, before its last activation
 SIDE = 28  # pixels, the size at which images are judged
@@ -191,7 +192,32 @@ def nearest_neighbor_error(
     return 1 - float(KNeighborsClassifier(1).fit(samples, labels).score(real, real_labels))
 
 
-# What samples are compared with
+# What is judged, and what it is compared with
+
+
+@torch.no_grad()
+def draw_samples(generator: Generator, count: int, latent: str, seed: int = 0) -> Tensor:
+    """Draw samples in evaluation mode, (count, C, S, S) uint8 on the CPU.
+
+    Parameters
+    ----------
+    generator
+        On any device; its mode is changed only while it draws.
+    count
+        How many.
+    latent
+        "normal" or "uniform", as for `draw_latents`.
+    seed
+        Of the latent vectors, which are the same on every device.
+    """
+    latents = draw_latents(
+        count, generator.latent_size, latent, torch.Generator().manual_seed(seed)
+    )
+    device, training = next(generator.parameters()).device, generator.training
+    generator.eval()
+    pixels = torch.cat([unscale(generator(z.to(device))).cpu() for z in latents.split(500)])
+    generator.train(training)
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -205,13 +231,14 @@ class Reference:
     shares: np.ndarray  # (10,) of the classes
     features: np.ndarray  # (up to AT_MOST, 64), for precision and recall
     rows: Mapping[str, Mapping]  # `measure_with_spread` of other real digits, and of noise
+    count: int  # images in each of the rows
 
 
 def make_reference(source: str, route: str, real: Seen, others: Seen) -> Reference:
     """Make a reference of real digits; other real digits and noise are measured against it."""
     bare = Reference(
         source, route, real.features.mean(0), np.cov(real.features.T),
-        class_shares(real.probabilities), real.features[:AT_MOST], rows={},
+        class_shares(real.probabilities), real.features[:AT_MOST], rows={}, count=len(others),
     )  # fmt: skip
     rows = {"real digits": others, "noise": look(_noise(len(others)))}
     return dataclasses.replace(
@@ -238,14 +265,15 @@ def store_reference(reference: Reference, facts: Mapping) -> None:
 
 def stored_facts() -> dict:
     """Return how the classifier was made (accuracy, data, seed), and the reference's rows."""
-    return json.loads((FOLDER / "facts.json").read_text())
+    return json.loads((FOLDER / "facts.json").read_text(encoding="utf-8"))
 
 
 @functools.cache
 def stored_reference() -> Reference:
     """Return the package's reference: MNIST as it is, which is what padding and cropping leave."""
     tensors = {name: value.double().numpy() for name, value in load(FOLDER / "mnist.pt").items()}
-    return Reference("MNIST", CROPPED, rows=stored_facts()["rows"], **tensors)
+    rows = stored_facts()["rows"]  # of MNIST's test digits, and as much noise
+    return Reference("MNIST", CROPPED, rows=rows, count=10_000, **tensors)
 
 
 def reference_for(source: str, image_size: int, fit: str) -> Reference:
@@ -311,6 +339,21 @@ def known_digits(source: str, image_size: int, fit: str) -> Known | None:
 
 
 # The verdict
+
+
+def require_enough(count: int) -> None:
+    """Refuse to judge too few samples.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than `FEWEST`.
+    """
+    if count < FEWEST:
+        raise UserError(
+            f"count is {count}; allowed: {FEWEST} or more. With fewer samples the distance is "
+            f"mostly noise."
+        )
 
 
 def measure(seen: Seen, reference: Reference) -> dict[str, float | list[float]]:
@@ -380,6 +423,9 @@ def judge(
 ) -> dict[str, dict]:
     """Judge samples.
 
+    A distance falls as the number of images grows. So no more of the samples are judged than there
+    are real digits in the next column: of the embedded digits there are 898.
+
     Parameters
     ----------
     pixels
@@ -402,12 +448,8 @@ def judge(
     UserError
         If there are too few samples.
     """
-    if len(pixels) < FEWEST:
-        raise UserError(
-            f"count is {len(pixels)}; allowed: {FEWEST} or more. With fewer samples the distance "
-            f"is mostly noise."
-        )
-    images = to_judged_size(pixels, fit)
+    require_enough(len(pixels))
+    images = to_judged_size(pixels[: reference.count], fit)
     verdict = {"samples": measure_with_spread(look(images), reference), **reference.rows}
     if known is None:
         return verdict
@@ -454,8 +496,9 @@ def table(verdict: Mapping[str, Mapping], reference: Reference) -> str:
     ]
     if reference.source == "embedded digits":
         lines.append(
-            "The classifier learned MNIST's digits, not these, and one half of the 1,797 is judged "
-            "against the other: compare the columns, do not read one alone."
+            f"The classifier learned MNIST's digits, not these. One half of the 1,797 is judged "
+            f"against the other, and as many samples ({reference.count}): compare the columns, do "
+            f"not read one alone."
         )
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,7 @@ import torch
 
 from . import checkpoints, judging
 from .config import Config, UserError
-from .data import DIGITS, load_images, unscale
+from .data import DIGITS, load_images
 from .files import read_file, write_file
 from .networks import draw_latents
 from .training import Report, Training
@@ -223,7 +223,8 @@ def judge(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
     folder
         A run folder with its results. judgment.json and judgment.md in it are written anew.
     count
-        How many samples to draw, 1,000 or more.
+        How many samples to draw, 1,000 or more; no more of them are judged than there are real
+        digits to compare with.
     seed
         Of the latent vectors.
 
@@ -245,15 +246,14 @@ def judge(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
             f"The judge knows digits only, and this run trained on {summary['data']}. Look at its "
             f"real_beside_fake.png instead."
         )
+    judging.require_enough(count)
     route = summary["data"], settings["image_size"], settings["fit"]
     reference, known = judging.reference_for(*route), judging.known_digits(*route)
     generator = checkpoints.load_generator(Path(folder) / "G.pth")
-    random = torch.Generator().manual_seed(seed)
-    z = draw_latents(count, generator.latent_size, settings["latent"], random)
-    with torch.no_grad():
-        pixels = torch.cat([unscale(generator(part)) for part in z.split(500)])
+    pixels = judging.draw_samples(generator, count, settings["latent"], seed)
     verdict = judging.judge(pixels, settings["fit"], reference, known)
-    content = {"count": count, "seed": seed, "route": reference.route, **verdict}
+    judged = min(count, reference.count)
+    content = {"count": judged, "seed": seed, "route": reference.route, **verdict}
     table = judging.table(verdict, reference)
     write_file(Path(folder) / "judgment.json", (json.dumps(content, indent=2) + "\n").encode())
     write_file(Path(folder) / "judgment.md", table.encode())

@@ -139,15 +139,6 @@ def average_decay(decay: float, updates: int) -> float:
     return min(decay, (1 + updates) / (10 + updates))
 
 
-def _moving_average(decay: float) -> Callable:
-    """Return what `AveragedModel` calls at each update after the first, which copies."""
-
-    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
-        get_ema_multi_avg_fn(average_decay(decay, int(updates)))(averaged, current, updates)
-
-    return update
-
-
 def sample_steps(total: int, frames: int) -> list[int]:
     """Return the numbers of finished steps after which to draw the fixed latent vectors.
 
@@ -225,7 +216,7 @@ class Training:
         self._averaged = None
         if config.average:
             self._averaged = AveragedModel(
-                self.generator, multi_avg_fn=_moving_average(config.average), use_buffers=True
+                self.generator, multi_avg_fn=self._average, use_buffers=True
             )
         if config.compile:
             require_compiler(self.device)
@@ -236,6 +227,14 @@ class Training:
     def sampler(self) -> nn.Module:
         """The generator that draws samples: the average of the trained one, if there is one."""
         return self.generator if self._averaged is None else self._averaged.module
+
+    def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        """Move the averages on: `AveragedModel` calls this after its first update, which copies.
+
+        `updates` is on the device, and to read it would make the host wait; `step` is the same.
+        """
+        decay = average_decay(self.config.average, self.step)
+        get_ema_multi_avg_fn(decay)(averaged, current, updates)
 
     def _draw(self, count: int) -> Tensor:
         return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
@@ -296,7 +295,8 @@ class Training:
         schedule = set(sample_steps(self.total, self.config.frames))
         monitor, began = Monitor(self.config.real_label), time.perf_counter() - self.seconds
         self._keep_frame(schedule)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
             while self.step < self.total:
                 figures, real, fake = self.train_step()
                 self.seconds = time.perf_counter() - began
@@ -304,7 +304,9 @@ class Training:
                     self.history.add(self.step, self.seconds, figures)
                 self._keep_frame(schedule)
                 if self._is_due(REPORT_EVERY):
-                    on_report(self._report(monitor, figures, real, fake))
+                    values = self._read(figures, real, fake)
+                    self.seconds = time.perf_counter() - began  # the device has caught up
+                    on_report(self._report(monitor, *values))
                 if self._is_due(self.config.checkpoint_every):
                     self.history.flush()
                     self._require_finite()
@@ -317,9 +319,12 @@ class Training:
         if self.step in schedule and self.step not in self.frames:
             self.frames[self.step] = self.sample(self.fixed_latents)
 
-    def _report(self, monitor: Monitor, figures: Tensor, real: Tensor, fake: Tensor) -> Report:
+    def _read(self, figures: Tensor, real: Tensor, fake: Tensor) -> list[float]:
+        """Return a step's five figures, and how much real and generated images differ."""
         self.history.flush()
-        values = torch.cat([figures, torch.stack([spread(real), spread(fake)])]).tolist()
+        return torch.cat([figures, torch.stack([spread(real), spread(fake)])]).tolist()
+
+    def _report(self, monitor: Monitor, *values: float) -> Report:
         *five, spread_real, spread_fake = values
         named = dict(zip(COLUMNS[2:], five))
         warnings = monitor.check(named["loss_d"], named["loss_g"], spread_real, spread_fake)
@@ -327,9 +332,10 @@ class Training:
         return Report(self.step, self.total, self.seconds, left, named, warnings)
 
     def _require_finite(self) -> None:
-        for network in (self.generator, self.discriminator):
-            if not all(value.isfinite().all() for value in network.state_dict().values()):
-                raise Diverged(DIVERGED)
+        states = (network.state_dict() for network in (self.generator, self.discriminator))
+        finite = [value.isfinite().all() for state in states for value in state.values()]
+        if not torch.stack(finite).all():  # read once
+            raise Diverged(DIVERGED)
 
     def state_dict(self) -> dict:
         """Return all that the rest of the run depends on, as tensors and plain values."""

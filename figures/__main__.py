@@ -44,7 +44,7 @@ def trained(place: Path, config: Config) -> tuple[Training, dict]:
 
 def judged(place: Path) -> dict[str, str]:
     """Return what the judge stored in a run folder, as columns of the table."""
-    samples = json.loads((place / "judgment.json").read_text())["samples"]
+    samples = json.loads((place / "judgment.json").read_text(encoding="utf-8"))["samples"]
     values = {name: figure["value"] for name, figure in samples.items()}
     return {
         "distance": f"{values['distance']:.1f}",
@@ -62,6 +62,12 @@ def table(rows: list[dict]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def main() -> None:

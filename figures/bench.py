@@ -12,7 +12,7 @@ the tables of them; and scaling.png. A part that is measured again replaces its 
 """
 
 import argparse
-import csv
+import math
 import multiprocessing
 import statistics
 import subprocess
@@ -32,14 +32,14 @@ from torch.utils.data import TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_utils import judging, plots
-from dcgan_utils.config import Config, preset
-from dcgan_utils.data import Images, load_images, unscale
+from dcgan_utils.config import Config, UserError, preset
+from dcgan_utils.data import Images, base_images, load_images
 from dcgan_utils.files import write_file
 from dcgan_utils.hardware import choose_device, choose_precision
-from dcgan_utils.networks import draw_latents
 from dcgan_utils.runs import device_name
 from dcgan_utils.training import Training
 
+from .__main__ import read
 from .__main__ import table as to_csv
 from .tutorial import LEARNING_RATE, Tutorial, digits
 
@@ -109,44 +109,52 @@ def seconds_of(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def images_per_second(
-    prepare: Callable[[int], Callable[[], object]], batch_size: int, seconds: float
-) -> float:
+def images_per_second(run: Callable[[int], object], batch_size: int, seconds: float) -> float:
     """Return the pace of a training, timed for about so many seconds after a warm-up.
 
     Parameters
     ----------
-    prepare
-        Takes a number of steps and returns what is to be called for them.
+    run
+        Takes so many steps, from where its last call ended.
     batch_size
         Images in a step.
     seconds
         How long to time.
     """
-    prepare(WARM_UP)()
-    steps = max(LEAST, round(seconds * WARM_UP / seconds_of(prepare(WARM_UP))))
-    return steps * batch_size / seconds_of(prepare(steps))
+    run(WARM_UP)
+    steps = max(LEAST, round(seconds * WARM_UP / seconds_of(lambda: run(WARM_UP))))
+    return steps * batch_size / seconds_of(lambda: run(steps))
+
+
+def going_on(training: Training) -> Callable[[int], None]:
+    """Return a function that takes so many steps of a training, also beyond its epochs."""
+
+    def run(steps: int) -> None:
+        training.total = training.step + steps
+        training.run()
+
+    return run
 
 
 def time_training(program: str, config: Config, seconds: float) -> tuple[float, float]:
     """Return a program's images per second and peak memory in MB."""
     if program == "tutorial":
-        tutorial = Tutorial(digits(config.image_size, config.fit), config)
-        prepare = lambda steps: lambda: tutorial.run(steps)  # noqa: E731
+        run = Tutorial(digits(config.image_size, config.fit), config).run
     else:
-        images = load_images(config)
-        prepare = lambda steps: Training(replace(config, steps=steps), images).run  # noqa: E731
-    return images_per_second(prepare, config.batch_size, seconds), peak_memory()
+        run = going_on(Training(config, load_images(config)))
+    return images_per_second(run, config.batch_size, seconds), peak_memory()
 
 
 def peak_memory() -> float:
     """Return this process's peak memory in MB, and what its workers now have for themselves.
 
     Workers share the most part of their memory with it, and it is counted once. What is theirs
-    alone is known on Linux only.
+    alone is known on Linux only. NaN on Windows.
     """
-    import resource  # Windows has none, and can run the other parts
-
+    try:
+        import resource
+    except ImportError:
+        return math.nan
     unit = 2**20 if sys.platform == "darwin" else 2**10
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     return own + sum(private_memory(child.pid) for child in multiprocessing.active_children())
@@ -242,7 +250,8 @@ def speed_table(rows: Sequence[dict]) -> list[list[str]]:
             (work,) = numbers(own, measure="gflop", program=program)
             ratio = f"{median:.2f} ({least:.2f} to {most:.2f})" if program == "course" else "1"
             lines.append([setting, program, f"{statistics.median(paces[program]):.0f}", ratio,
-                          f"{memory:.0f}", f"{work:.3f}", share(own, program, "float32"),
+                          "not available" if math.isnan(memory) else f"{memory:.0f}",
+                          f"{work:.3f}", share(own, program, "float32"),
                           share(own, program, "bf16")])  # fmt: skip
     return lines
 
@@ -349,15 +358,9 @@ def scaling_panel(rows: Sequence[dict], setting: str, ax: Axes) -> list[tuple[fl
 # Quality
 
 
-@torch.no_grad()
 def distance(generator: nn.Module) -> float:
     """Return the judge's distance of samples of a generator trained on padded MNIST."""
-    device = next(generator.parameters()).device
-    random = torch.Generator(device).manual_seed(0)
-    z = draw_latents(JUDGED, generator.latent_size, "normal", random)
-    generator.eval()
-    pixels = torch.cat([unscale(generator(part)).cpu() for part in z.split(500)])
-    generator.train()
+    pixels = judging.draw_samples(generator, JUDGED, "normal")
     seen = judging.look(judging.to_judged_size(pixels, "pad"))
     return judging.measure(seen, judging.stored_reference())["distance"]
 
@@ -512,7 +515,12 @@ def markdown(rows: Sequence[dict]) -> str:
 
 
 def replaced(old: Sequence[dict], new: Sequence[dict]) -> list[dict]:
-    """Return the rows with new ones in the place of those of the same parts, parts in order."""
+    """Return the rows with new ones in the place of those of the same parts, parts in order.
+
+    Figures of two machines do not go into one table: the old ones of another are left out.
+    """
+    if select(old, part="machine") != select(new, part="machine"):
+        old = []
     parts = {r["part"] for r in new}
     order = ["machine", *PARTS]
     rows = [r for r in old if r["part"] not in parts] + list(new)
@@ -536,19 +544,31 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    for name in ("pairs", "seconds", "line", "minutes", "every"):
+        if not getattr(options, name) > 0:
+            parser.error(f"--{name} is {getattr(options, name)}; allowed: above 0")
+    if not options.out.is_dir():
+        parser.error(f"--out is {options.out}, which is no folder; make it first")
     return options
 
 
 def main() -> None:
     """Measure the parts that are asked for, and write each as it is done."""
     options = parse()
+    try:
+        base_images("mnist")
+    except UserError as error:
+        sys.exit(str(error))
     path = options.out / "bench.csv"
     for part in options.parts or PARTS:
-        old = list(csv.DictReader(path.open())) if path.exists() else []
+        old = read(path) if path.exists() else []
+        if old and select(old, part="machine") != machine():
+            print(f"{path} has figures of another machine, which are left out from now on.")
         rows = replaced(old, [*machine(), *PARTS[part](options)])
+        text = markdown(rows)
         write_file(path, to_csv(rows))
-        write_file(options.out / "bench.md", markdown(rows).encode())
-    print((options.out / "bench.md").read_text())
+        write_file(options.out / "bench.md", text.encode())
+    print(text)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,21 @@ from one run. Rows that are in compare.csv are not made again. compare.md has th
 its seeds taken together.
 """
 
-import csv
 import dataclasses
 import sys
 from pathlib import Path
 from statistics import mean
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision import datasets
 
 from dcgan_utils import judging, runs
-from dcgan_utils.config import Config, preset
-from dcgan_utils.data import data_root, fit_images, load_images, unscale
+from dcgan_utils.config import Config
+from dcgan_utils.data import data_root, fit_images, load_images
 from dcgan_utils.files import write_file
-from dcgan_utils.networks import draw_latents
 from dcgan_utils.training import Training
 
-from .__main__ import folder, table
+from .__main__ import folder, read, table
 
 OUT = Path(__file__).with_name("compare.csv")
 BASE = Config(data="mnist", epochs=2)  # width 32; what the rows change
@@ -96,23 +93,13 @@ def summary(rows: list[dict[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@torch.no_grad()
-def drawn(network: nn.Module, kind: str) -> Tensor:
-    """Return 10,000 samples of a generator, as the judge sees them."""
-    z = draw_latents(10_000, network.latent_size, kind, torch.Generator().manual_seed(0))
-    network.eval()
-    pixels = torch.cat([unscale(network(part)) for part in z.split(500)])
-    return judging.to_judged_size(pixels, "pad")
-
-
 def trained(config: Config) -> Training:
     """Return a finished training; `make figures` may have made it already."""
     place = folder(config.seed)
-    is_the_preset = dataclasses.replace(config, data="auto") == preset(
-        "classroom", seed=config.seed
-    )
-    if is_the_preset and (place / "summary.json").exists():
-        return runs.resume(place)
+    if (place / "summary.json").exists():
+        training = runs.resume(place)
+        if dataclasses.replace(training.config, data="mnist") == config:
+            return training
     training = Training(config, load_images(config))
     training.run()
     return training
@@ -120,8 +107,8 @@ def trained(config: Config) -> Training:
 
 def main() -> None:
     """Run and judge what is not in the table yet."""
-    rows = list(csv.DictReader(OUT.open())) if OUT.exists() else []
-    done = {row["settings"] for row in rows}
+    rows = read(OUT) if OUT.exists() else []
+    done = {(row["settings"], row["average"]) for row in rows}
     if not done:
         real = datasets.MNIST(data_root(), train=False).data[:, None]
         blurred = fit_images(fit_images(real, 32, "resize"), judging.SIDE, "resize")
@@ -129,12 +116,15 @@ def main() -> None:
                  row("the same, resized to 32×32 and back", "", "", blurred)]  # fmt: skip
     for changes in RUNS:
         name = name_of(changes)
-        if name in done:
+        if (name, str(changes["average"])) in done:
             continue
         training = trained(dataclasses.replace(BASE, **changes))
+        rows = [row for row in rows if row["settings"] != name]  # another average's
         both = {0: training.generator, changes["average"]: training.sampler}
         for average, network in both.items():
-            rows.append(row(name, average, training.step, drawn(network, training.config.latent)))
+            pixels = judging.draw_samples(network, 10_000, training.config.latent)
+            pixels = judging.to_judged_size(pixels, training.config.fit)
+            rows.append(row(name, average, training.step, pixels))
             print(rows[-1], file=sys.stderr, flush=True)
         names = [name_of(changes) for changes in RUNS]
         rows.sort(key=lambda row: names.index(row["settings"]) if row["settings"] in names else -1)

@@ -119,14 +119,24 @@ def test_the_pace_counts_the_timed_steps_only(monkeypatch):
     """A training whose first call takes 9 s, and then each step 0.5 s."""
     clock, asked = [0.0], []
 
-    def prepare(steps):
+    def run(steps):
         asked.append(steps)
-        seconds = 0.5 * steps if len(asked) > 1 else 9.0
-        return lambda: clock.__setitem__(0, clock[0] + seconds)
+        clock[0] += 0.5 * steps if len(asked) > 1 else 9.0
 
     monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
-    assert bench.images_per_second(prepare, batch_size=10, seconds=20) == 20
+    assert bench.images_per_second(run, batch_size=10, seconds=20) == 20
     assert asked == [2, 2, 40]
+
+
+def test_the_course_takes_as_many_steps_as_are_counted():
+    """Two images in batches of 2 are one step an epoch; the preset ends after `epochs` of them."""
+    images = Images(torch.zeros(2, 1, 16, 16, dtype=torch.uint8), "zeros")
+    training = Training(replace(SMALL, batch_size=2, epochs=1), images)
+    assert training.total == 1
+    run = bench.going_on(training)
+    for steps, finished in ((1, 1), (4, 5)):
+        run(steps)
+        assert training.step == finished
 
 
 def test_the_clock_stands_still_while_the_judge_looks(monkeypatch):
@@ -189,7 +199,14 @@ def test_a_line_that_was_not_reached_is_not_a_time():
 def test_parts_replace_their_own_figures_only():
     old = [bench.row(part, "seconds", 1.0) for part in ("startup", "equal")]
     new = [bench.row("startup", "seconds", 2.0), bench.row("machine", "torch", "2")]
+    old.append(new[1])
     assert bench.replaced(old, new) == [new[1], new[0], old[1]]
+
+
+def test_figures_of_another_machine_are_not_in_one_table_with_new_ones():
+    old = [bench.row("machine", "torch", "1"), bench.row("equal", "seconds", 1.0)]
+    new = [bench.row("machine", "torch", "2"), bench.row("startup", "seconds", 2.0)]
+    assert bench.replaced(old, new) == new
 
 
 def test_the_picture_of_scaling_draws_every_point():
@@ -217,18 +234,30 @@ def test_the_command_refuses_a_part_that_is_not_there(capsys):
     assert "startups" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--pairs", "0"], ["--seconds", "-1"], ["--every", "0"], ["--out", "not/there"]]
+)
+def test_the_command_refuses_what_would_fail_after_minutes(arguments, capsys):
+    with pytest.raises(SystemExit):
+        bench.parse(arguments)
+    name, value = arguments
+    assert f"{name} is {value}" in capsys.readouterr().err
+
+
 # What the house says of it
 
 
 def test_makefile_and_readme_name_the_command():
-    assert re.search(r"^bench:.*\n\t.+ -m figures\.bench", (ROOT / "Makefile").read_text(), re.M)
-    assert "make bench" in (ROOT / "README.md").read_text()
+    assert re.search(
+        r"^bench:.*\n\t.+ -m figures\.bench", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M
+    )
+    assert "make bench" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_stored_tables_are_those_of_the_figures_and_stand_in_the_readme():
-    with open(ROOT / "figures" / "bench.csv") as file:
+    with open(ROOT / "figures" / "bench.csv", encoding="utf-8") as file:
         tables = bench.markdown(list(csv.DictReader(file)))
-    assert tables == (ROOT / "figures" / "bench.md").read_text()
-    readme = (ROOT / "README.md").read_text()
+    assert tables == (ROOT / "figures" / "bench.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for table in tables.strip().split("\n\n")[1:]:
         assert table in readme, f"make the README say:\n{table}"

@@ -30,7 +30,7 @@ def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
     folder, result = trained
     assert result.returncode == 0, result.stderr
     assert (folder / "runs" / "smoke-1" / "G.pth").exists()
-    config = json.loads((folder / "runs" / "smoke-1" / "config.json").read_text())
+    config = json.loads((folder / "runs" / "smoke-1" / "config.json").read_text(encoding="utf-8"))
     assert config["seed"] == 3 and config["image_size"] == 16
     *_, last, judged = result.stdout.splitlines()
     for word in ("embedded digits", "20 steps", "images/s", "float32"):
@@ -43,11 +43,13 @@ def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained[0])
     assert main(["judge", "runs/smoke-1", "--count", "1000"]) == 0
     printed = capsys.readouterr().out
-    assert printed == (trained[0] / "runs" / "smoke-1" / "judgment.md").read_text()
+    assert printed == (trained[0] / "runs" / "smoke-1" / "judgment.md").read_text(encoding="utf-8")
     for words in ("Fréchet distance", "embedded digits, resized to 16 and back to 28",
                   "published FID", "compare the columns"):  # fmt: skip
         assert words in printed
-    stored = json.loads((trained[0] / "runs" / "smoke-1" / "judgment.json").read_text())
+    stored = json.loads(
+        (trained[0] / "runs" / "smoke-1" / "judgment.json").read_text(encoding="utf-8")
+    )
     distances = [stored[row]["distance"]["value"] for row in ("real digits", "samples", "noise")]
     assert distances[0] < distances[1] and distances[0] < distances[2]
     assert trained[1].stdout.splitlines()[-1].startswith(f"Judged: distance {distances[1]:.1f} ")
@@ -112,7 +114,7 @@ def test_resuming_a_whole_run_changes_nothing(trained, monkeypatch):
 def test_steps_cut_a_run_short(tmp_path):
     command = ["train", "--preset", "smoke", "--data", "digits", "--steps", "2", "--judge", "0"]
     assert main([*command, "--out", str(tmp_path / "short")]) == 0
-    assert len((tmp_path / "short" / "metrics.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "short" / "metrics.csv").read_text(encoding="utf-8").splitlines()) == 3
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from dcgan_utils.__main__ import COMMANDS
-from dcgan_utils.config import PRESETS
+from dcgan_utils.__main__ import Judge, Resume, Sample, Train, options_of
+from dcgan_utils.config import PRESETS, UserError
 from figures import compare
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
-TEACHERS = (ROOT / "TEACHERS.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEACHERS = (ROOT / "TEACHERS.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def tracked():
@@ -62,24 +62,28 @@ def test_readme_anchors_exist():
 
 
 def test_readme_make_commands_are_in_the_makefile():
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(
+        re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     used = {shlex.split(line)[1] for line in readme_commands() if line.startswith("make ")}
     assert {"train", "test", "lab", "notebooks", "figures"} <= used <= targets
 
 
 def test_readme_python_commands_parse():
-    """Each `python -m dcgan_utils ...` of the README is understood: --help after it prints help."""
+    """Each `python -m dcgan_utils ...` of the README is understood, all its options included."""
     commands = [line for line in readme_commands() if "python -m dcgan_utils" in line]
     assert len(commands) >= 4
+    kinds = {kind.__name__.lower(): kind for kind in (Train, Resume, Sample, Judge)}
     for line in commands:
-        arguments = shlex.split(line.split("dcgan_utils", 1)[1])
-        assert arguments[0] in COMMANDS, line
-        result = subprocess.run(
-            [sys.executable, "-m", "dcgan_utils", *arguments, "--help"], capture_output=True
-        )
-        assert result.returncode == 0, line
-        if "--preset" in arguments:
-            assert arguments[arguments.index("--preset") + 1] in PRESETS
+        command, *arguments = shlex.split(line.split("dcgan_utils", 1)[1])
+        if arguments != ["--help"]:
+            options_of(kinds[command], arguments)  # or it leaves with an error
+
+
+def test_a_command_with_a_wrong_option_does_not_parse():
+    for wrong in (["--bogus", "3"], ["--seed", "abc"], ["--preset", "mnist46"]):
+        with pytest.raises((SystemExit, UserError)):
+            options_of(Train, wrong)
 
 
 def test_readme_lists_every_notebook_and_preset():
@@ -145,7 +149,7 @@ def test_readme_numbers_of_the_seeds_are_those_of_the_table():
     columns = ["seed", "seconds", "images_per_second", "distance", "top_probability", "rarest",
                "most_frequent", "to_training", "loss_d", "loss_g", "d_real",
                "d_fake_before"]  # fmt: skip
-    with open(ROOT / "figures" / "seeds.csv") as file:
+    with open(ROOT / "figures" / "seeds.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) >= 5
     for row in rows:
@@ -154,8 +158,8 @@ def test_readme_numbers_of_the_seeds_are_those_of_the_table():
 
 
 def test_readme_has_the_recipes_as_compare_wrote_them():
-    text = (ROOT / "figures" / "compare.md").read_text()
-    with open(ROOT / "figures" / "compare.csv") as file:
+    text = (ROOT / "figures" / "compare.md").read_text(encoding="utf-8")
+    with open(ROOT / "figures" / "compare.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(text.splitlines()) >= 10 and text in README
     assert text == compare.summary(rows), "python -m figures.compare writes it again"
@@ -178,7 +182,7 @@ def test_recipes_are_the_rows_without_their_seeds():
 
 
 def test_readme_has_the_judges_verdict_as_it_was_printed():
-    verdict = (ROOT / "figures" / "judgment.md").read_text()
+    verdict = (ROOT / "figures" / "judgment.md").read_text(encoding="utf-8")
     table, _ = verdict.split("\n\n")
     assert len(table.splitlines()) >= 10 and table in README
 
@@ -187,7 +191,7 @@ def test_readme_has_the_judges_verdict_as_it_was_printed():
 
 
 def test_environment_yml_takes_its_packages_from_pyproject():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, pip, (by_pip,) = (
         environment["dependencies"][0],
         *[
@@ -204,7 +208,7 @@ def test_environment_yml_takes_its_packages_from_pyproject():
 def test_constraints_pin_every_dependency_within_its_range():
     pins = dict(
         line.lower().split("==")
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     )
     wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
@@ -213,7 +217,7 @@ def test_constraints_pin_every_dependency_within_its_range():
 
 
 def test_every_dependency_states_its_reason():
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     entries = re.findall(r'^    "[\w\-]+>=.*$', text, re.MULTILINE)
     extra = PROJECT["optional-dependencies"]["test"]
     assert len(entries) == len(PROJECT["dependencies"] + extra)
@@ -232,7 +236,7 @@ def test_imports_follow_the_data_one_way():
     for path in files:
         parts = path.relative_to(package).with_suffix("").parts  # ("exercises", "common")
         allowed = order[: order.index(parts[0])]
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level == len(parts):
                 imported = [node.module] if node.module else [alias.name for alias in node.names]
                 assert all(other in allowed for other in imported), (path, imported)

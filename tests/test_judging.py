@@ -11,8 +11,9 @@ from torchvision import datasets
 
 from dcgan_utils import judging
 from dcgan_utils.config import UserError
-from dcgan_utils.data import base_images, fit_images
+from dcgan_utils.data import base_images, fit_images, unscale
 from dcgan_utils.judging import look, measure
+from dcgan_utils.networks import Generator, draw_latents, initialize_weights
 
 RANDOM = np.random.default_rng(0)
 
@@ -216,6 +217,29 @@ def test_labeled_samples_teach_a_nearest_neighbor_classifier(digits):
 def test_too_few_samples_are_refused(digits):
     with pytest.raises(UserError, match="count is 999; allowed: 1000 or more"):
         judging.judge(digits[0][:999], "pad", digits[2])
+
+
+def test_no_more_samples_are_judged_than_real_digits(digits):
+    """Fewer images have a larger distance, so the columns of a table have equally many."""
+    pixels, _, reference = digits
+    assert reference.count < len(pixels)
+    verdict = judging.judge(pixels, "pad", reference)["samples"]
+    few = measure(look(pixels[: reference.count]), reference)
+    assert verdict["distance"]["value"] == pytest.approx(few["distance"], rel=1e-9)
+    assert few["distance"] != pytest.approx(measure(look(pixels), reference)["distance"], rel=0.01)
+    assert judging.stored_reference().count == 10_000
+
+
+def test_samples_are_drawn_in_evaluation_mode():
+    generator = Generator(16, 1, 10, 8)
+    initialize_weights(generator, torch.Generator().manual_seed(0))
+    generator(torch.randn(32, 10, generator=torch.Generator().manual_seed(1)))  # moves batch norm's
+    pixels = judging.draw_samples(generator, 502, "uniform", seed=3)
+    assert pixels.shape == (502, 1, 16, 16) and generator.training
+    z = draw_latents(502, 10, "uniform", torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        alone = unscale(generator.eval()(z[501:]))
+    assert (pixels[501:].int() - alone.int()).abs().max() <= 1, "an image depends on its own z only"
 
 
 def test_tables_say_what_they_are(digits):

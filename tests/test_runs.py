@@ -69,12 +69,12 @@ def assert_same_end(first, second):
 def test_a_run_folder_is_complete(finished):
     folder, training = finished
     assert {path.name for path in folder.iterdir()} == FILES
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert summary["data"] == "embedded digits" and summary["steps"] == 20
     assert summary["images_per_second"] == pytest.approx(20 * 32 / training.seconds, abs=0.1)
     for word in ("embedded digits", "20 steps", "images/s", "cpu", "float32"):
         assert word in runs.last_line(summary)
-    assert len((folder / "metrics.csv").read_text().splitlines()) == 21
+    assert len((folder / "metrics.csv").read_text(encoding="utf-8").splitlines()) == 21
 
 
 def test_the_animation_has_its_frames_and_they_differ(finished):

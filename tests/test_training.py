@@ -254,6 +254,20 @@ def test_first_bias_reaches_the_discriminator_and_is_learned(new_training):
     assert (biased.discriminator.main[0].bias != 0).all()
 
 
+@pytest.mark.parametrize("average", [0.0, 0.99])
+def test_no_step_waits_for_the_device(new_training, monkeypatch, average):
+    """On a GPU, each of these would make the host wait; the figures are read at reports only."""
+    training = new_training(average=average)
+
+    def waits(*arguments, **options):
+        raise AssertionError("a step reads a value from the device")
+
+    for name in ("item", "tolist", "cpu", "numpy", "__int__", "__float__"):
+        monkeypatch.setattr(torch.Tensor, name, waits)
+    for _ in range(3):
+        training.train_step()
+
+
 def test_compiled_networks_train_alike(new_training, monkeypatch):
     """Everything but the last stage, which makes machine code: that takes a minute on a CPU."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
