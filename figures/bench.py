@@ -170,6 +170,8 @@ def private_memory(pid: int) -> float:
 def product_rate(precision: str) -> float:
     """Return the machine's own rate of square matrix products in GFLOP/s, the best of several."""
     device, size, best = choose_device("auto"), 512, 0.0
+    if device.type == "cuda" and torch.backends.cudnn.allow_tf32:  # as float32 convolutions do
+        torch.set_float32_matmul_precision("high")
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     slowest = 0.0
     while slowest < 0.05:  # ever larger matrices, until one product takes so many seconds
