@@ -45,7 +45,8 @@ def start(config: Config, folder: Path, notice: Callable[[str], None] = print) -
     folder
         Where to; must not exist.
     notice
-        Told where the data come from, where that is not as expected.
+        Told where the data come from, where that is not as expected, and if the run will end before
+        the steps that were asked for.
 
     Raises
     ------
@@ -68,6 +69,11 @@ def start(config: Config, folder: Path, notice: Callable[[str], None] = print) -
         ) from error
     try:
         training = Training(config, load_images(config, notice))
+        if config.steps is not None and config.steps > training.total:
+            notice(
+                f"steps is {config.steps}, but {config.epochs} epochs of these images are "
+                f"{training.total} steps, and the run ends with them. For more, raise --epochs."
+            )
         settings = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
         write_file(unfinished / "config.json", settings.encode())
         checkpoints.save_training(unfinished / CHECKPOINT, training)

@@ -66,6 +66,20 @@ def assert_same_end(first, second):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+def test_a_run_that_ends_before_its_steps_says_so(tmp_path):
+    """The 1,498 digits in batches of 32, 40 times an epoch, make fewer than 10,000 steps."""
+    from dcgan_utils.config import preset
+
+    said = {}
+    for steps in (10_000, 20):
+        said[steps], config = [], preset("smoke", data="digits", steps=steps, epochs=1)
+        training = runs.start(config, tmp_path / str(steps), said[steps].append)
+        assert training.total == min(steps, training.batches.steps_per_epoch)
+    assert said[20] == []
+    (message,) = said[10_000]
+    assert "steps is 10000" in message and "--epochs" in message
+
+
 def test_a_run_folder_is_complete(finished):
     folder, training = finished
     assert {path.name for path in folder.iterdir()} == FILES
