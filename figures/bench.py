@@ -56,7 +56,7 @@ CLASSROOM = preset(
 )  # fmt: skip
 MNIST64 = preset(
     "mnist64", data="mnist", image_size=64, fit="resize", width=64, batch_size=100,
-    first_bias=False, frames=2, samples=1,
+    first_bias=False, average=0.0, frames=2, samples=1,
 )  # fmt: skip
 SCALED = {
     "batch_size": (8, 16, 32, 64, 128, 256, 512),
