@@ -1,5 +1,1 @@
-"""The parts of the DCGAN course that more than one notebook uses.
-
-Imports follow the data, one way:
-config -> data -> networks -> training -> (history, checkpoints) -> runs -> plots, animations.
-"""
+"""The package of the DCGAN course: what more than one notebook uses. README.md has its map."""

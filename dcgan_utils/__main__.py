@@ -1,4 +1,4 @@
-"""The command line: python -m dcgan_utils train | resume | sample | judge."""
+"""The command line: python -m dcgan_utils with train, resume, sample or judge."""
 
 import argparse
 import sys
@@ -66,8 +66,8 @@ def options_of(kind: type, arguments: Sequence[str]) -> Train | Resume | Sample 
         name = finder.parse_known_args(arguments)[0].preset
         extra = {"default": Train(preset(name), name)}
     program = f"python -m dcgan_utils {kind.__name__.lower()}"
-    return tyro.cli(kind, prog=program, args=list(arguments), config=(tyro.conf.FlagConversionOff,),
-                    **extra)  # fmt: skip
+    settings = {"prog": program, "args": list(arguments)}
+    return tyro.cli(kind, config=(tyro.conf.FlagConversionOff,), **settings, **extra)
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -77,7 +77,7 @@ def train(arguments: Sequence[str]) -> None:
 
     _require_enough(options.judge)
     folder = options.out or runs.next_folder(options.preset)
-    _finish(runs.start(options.config, folder), folder, options.judge)
+    _complete(runs.create(options.config, folder), folder, options.judge)
 
 
 def resume(arguments: Sequence[str]) -> None:
@@ -86,7 +86,7 @@ def resume(arguments: Sequence[str]) -> None:
     from . import runs
 
     _require_enough(options.judge)
-    _finish(runs.resume(options.run), options.run, options.judge)
+    _complete(runs.reopen(options.run), options.run, options.judge)
 
 
 def sample(arguments: Sequence[str]) -> None:
@@ -103,7 +103,7 @@ def judge(arguments: Sequence[str]) -> None:
     options = options_of(Judge, arguments)
     from . import runs
 
-    print(runs.judge(options.run, options.count, options.seed)[0], end="")
+    print(runs.judge_run(options.run, options.count, options.seed)[0], end="")
 
 
 def _require_enough(count: int) -> None:
@@ -114,15 +114,16 @@ def _require_enough(count: int) -> None:
         raise UserError(f"judge is {count}; allowed: {FEWEST} or more, or 0 for no judgment.")
 
 
-def _finish(training, folder: Path, count: int) -> None:
-    from . import runs
-    from .data import DIGITS
-    from .progress import TerminalProgress
+def _complete(training, folder: Path, count: int) -> None:
+    from . import judging, runs
+    from .runs.progress import TerminalProgress
 
     print(f"Training on {training.images.source}, into {folder}", flush=True)
-    print(runs.last_line(runs.finish(training, folder, TerminalProgress(training))), flush=True)
-    if count and training.config.data in DIGITS:
-        print(runs.judge(folder, count)[1])
+    print(runs.last_line(runs.complete(training, folder, TerminalProgress(training))), flush=True)
+    if count and runs.can_judge(training.config):
+        print(runs.judge_run(folder, count)[1])
+    elif count:
+        print(judging.ONLY_DIGITS.format(training.images.source))
 
 
 COMMANDS = {"train": train, "resume": resume, "sample": sample, "judge": judge}

@@ -27,16 +27,18 @@ class Config:
         If a value is not allowed. The message names the setting, the value and what is allowed.
     """
 
-    data: str = "auto"  # auto (MNIST, else the embedded digits), mnist, digits, or an image folder
+    data: str = "auto"  # auto (MNIST, else embedded), a named source, or an image folder
     image_size: int = 32  # side of the square images, in pixels; a power of two from 16 to 256
     fit: Literal["pad", "resize"] = "pad"  # how smaller images reach that size
-    channels: int | None = None  # 1 for gray, 3 for color; None takes what the data has
+    channels: int | None = None  # 1 for gray, 3 for color; None takes what the data have
+    conditional: bool = False  # give both networks each image's label
     latent_size: int = 100  # numbers in one latent vector z
     latent: Literal["normal", "uniform"] = "normal"  # z from N(0, 1), or uniform on [-1, 1]
     width: int = 32  # feature maps beside the image; twice as many with each halving
     leak: float = 0.2  # slope of LeakyReLU below zero, in the discriminator
     first_bias: bool = False  # a bias in D's first layer; without one D is blind to contrast
     initial_std: float = 0.02  # standard deviation of the initial weights
+    objective: str = "non-saturating"  # what D and G minimize; losses.py lists them
     batch_size: int = 64  # images in one batch
     epochs: int = 5  # passes over the data
     steps: int | None = None  # stop after this many steps; None goes on to the last epoch's end
@@ -49,7 +51,7 @@ class Config:
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
     compile: bool = False  # compile both networks before training; meant for GPUs
-    record_every: int = 1  # steps between two recorded rows of figures
+    record_every: int = 1  # steps between two recorded rows of metrics
     frames: int = 24  # pictures in the animation, dense at first, then sparser
     samples: int = 64  # fixed latent vectors that each picture draws
     checkpoint_every: int = 250  # steps between two checkpoints
@@ -60,8 +62,15 @@ class Config:
         sizes = [2**power for power in range(4, 9)]
         _require(self.image_size in sizes, "image_size", self.image_size, f"one of {sizes}")
         _require(self.channels in (None, 1, 3), "channels", self.channels, "1, 3 or None")
-        for name in ("latent_size", "width", "batch_size", "epochs", "record_every", "samples",
-                     "checkpoint_every"):  # fmt: skip
+        for name in (
+            "latent_size",
+            "width",
+            "batch_size",
+            "epochs",
+            "record_every",
+            "samples",
+            "checkpoint_every",
+        ):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more, or None")
         _require(self.frames >= 2, "frames", self.frames, "2 or more")
@@ -73,7 +82,7 @@ class Config:
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
         _require(0.5 < self.real_label <= 1, "real_label", self.real_label, "above 0.5, at most 1")
-        _require(self.data.strip() != "", "data", self.data, "auto, mnist, digits or a folder")
+        _require(self.data.strip() != "", "data", self.data, "auto, a named source or a folder")
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:
@@ -93,29 +102,40 @@ def _check_type(name: str, value: object, expected: object) -> None:
     _require(fits, name, value, kinds)
 
 
-# The README says what was measured of each: five runs of classroom, one of mnist64, steps of paper.
+# RESULTS.md says what was measured of each: five runs of classroom, one of mnist64, steps of paper.
 PRESETS: dict[str, Config] = {
     # What everything in class uses: readable digits after about 3 minutes on 2 CPU cores.
-    # Its learning rate, batch and average were chosen with the judge (figures/compare.py).
+    # Its learning rate, batch and average were chosen with the judge (experiments/compare.py).
     "classroom": Config(
         batch_size=32, learning_rate=0.005, first_bias=True, average=0.998, epochs=3, steps=4200
     ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything. Average as in classroom.
     "mnist64": Config(
-        image_size=64, fit="resize", width=64, batch_size=100, samples=100,
-        learning_rate=0.0008, first_bias=True, average=0.998,
+        image_size=64,
+        fit="resize",
+        width=64,
+        batch_size=100,
+        samples=100,
+        learning_rate=0.0008,
+        first_bias=True,
+        average=0.998,
     ),
     # The figures of Radford et al. (2015), section 4; 1024-512-256-128 needs a GPU.
-    "paper": Config(
-        image_size=64, fit="resize", latent="uniform", width=128, batch_size=128
-    ),
+    "paper": Config(image_size=64, fit="resize", latent="uniform", width=128, batch_size=128),
     # For tests only: it ends in seconds and its digits cannot be read.
     "smoke": Config(
-        image_size=16, fit="resize", width=8, batch_size=32, steps=20, frames=4, samples=16,
-        checkpoint_every=5, precision="float32",
+        image_size=16,
+        fit="resize",
+        width=8,
+        batch_size=32,
+        steps=20,
+        frames=4,
+        samples=16,
+        checkpoint_every=5,
+        precision="float32",
     ),
-}  # fmt: skip
+}
 
 
 def preset(name: str, **changes: object) -> Config:

@@ -1,7 +1,17 @@
-"""Writing files so that a kill or a full disk leaves the old one whole."""
+"""Files written and read whole, so that a kill or a full disk leaves the old one; safe loading.
 
+PyTorch's files are read with `weights_only=True`: they can hold tensors and plain values, never
+code.
+"""
+
+import io
 import os
+import pickle
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+
+import torch
 
 from .config import UserError
 
@@ -50,3 +60,43 @@ def read_file(path: Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}. Check the path.") from error
+
+
+def save(path: Path, content: Mapping) -> None:
+    """Write tensors and plain values to a file that a kill or a full disk cannot spoil.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or can't be written to. The old file is intact.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_file(Path(path), buffer.getvalue())
+
+
+def load(path: Path) -> dict:
+    """Read what `save` or `torch.save` wrote, onto the CPU, executing nothing that is in it.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, truncated, not from PyTorch, or holds more than tensors and plain
+        values (such as a whole pickled module, or code).
+    """
+    content = read_file(path)
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            raise UserError(
+                f"{path} holds more than weights and was refused: nothing in it was run. Ask for a "
+                f"file saved as torch.save(network.state_dict(), path)."
+            ) from error
+        raise UserError(_damaged(path)) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(_damaged(path)) from error
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is truncated or not a PyTorch file. Copy or make it again."

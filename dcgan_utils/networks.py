@@ -1,17 +1,17 @@
 """The generator and the discriminator of Radford et al. (2015), for any power-of-two image size.
 
 No pooling and no fully connected layer: every change of size is a strided or a fractional-strided
-convolution. Notebook 04 builds both a layer at a time.
+convolution. Notebook 04 builds both a layer at a time. With `classes` they are conditional: the
+label stands beside z and beside the image.
 """
 
 import math
-import re
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
-from .config import UserError
+from .config import Config, UserError
 
 
 def feature_widths(image_size: int, width: int) -> list[int]:
@@ -57,18 +57,24 @@ class Generator(nn.Module):
         Numbers in one latent vector.
     width
         Feature maps in the layer beside the image.
+    classes
+        Labels that the generator is told, one-hot, beside z; 0 for a generator without labels.
 
     References
     ----------
-    Radford, Metz, Chintala (2015), arXiv:1511.06434, section 3 and figure 1.
+    Radford, Metz, Chintala (2015), arXiv:1511.06434, section 3 and figure 1. The label beside z:
+    Mirza, Osindero (2014), arXiv:1411.1784, and the authors' program for MNIST.
     """
 
-    def __init__(self, image_size: int, channels: int, latent_size: int, width: int):
+    def __init__(
+        self, image_size: int, channels: int, latent_size: int, width: int, classes: int = 0
+    ):
         super().__init__()
-        self.latent_size = latent_size
+        self.latent_size, self.classes = latent_size, classes
+        _store_classes(self, classes)
         widths = feature_widths(image_size, width)
         layers: list[nn.Module] = []
-        for before, after in zip([latent_size, *widths], widths):
+        for before, after in zip([latent_size + classes, *widths], widths):
             stride, padding = (2, 1) if layers else (1, 0)  # 1x1 to 4x4, then twice the size
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride, padding, bias=False),
@@ -78,20 +84,31 @@ class Generator(nn.Module):
         layers += [nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Draw one image for each latent vector.
 
         Parameters
         ----------
         z
             (B, latent_size), or (B, latent_size, 1, 1) as most tutorials shape it.
+        labels
+            (B,) int64, which class to draw; only for a conditional generator.
 
         Returns
         -------
         Tensor
             (B, channels, image_size, image_size), in [-1, 1].
+
+        Raises
+        ------
+        UserError
+            If labels are missing, or given to a generator that takes none.
         """
-        return self.main(z.reshape(len(z), self.latent_size, 1, 1))
+        z = z.reshape(len(z), self.latent_size)
+        _require_labels(self, labels)
+        if labels is not None:
+            z = torch.cat([z, one_hot(labels, self.classes).to(z.dtype)], dim=1)
+        return self.main(z[:, :, None, None])
 
 
 class Discriminator(nn.Module):
@@ -109,8 +126,11 @@ class Discriminator(nn.Module):
     first_bias
         Give the first layer a bias. Without one D is blind to the contrast of a batch: a
         convolution and LeakyReLU pass a factor a > 0 on, and the first batch norm divides by it,
-        so D(a x) = D(x) but for batch norm's epsilon. Most programs, and the authors' own, have
-        none; notebook 05 shows what follows.
+        so D(a x) = D(x) but for batch norm's epsilon. PyTorch's and the authors' own programs have
+        none, TensorFlow's has; notebook 05 shows what follows.
+    classes
+        Labels that D is told, as a map of ones for the image's own class and maps of zeros for the
+        others, beside the image; 0 for none.
 
     References
     ----------
@@ -124,11 +144,14 @@ class Discriminator(nn.Module):
         width: int,
         leak: float = 0.2,
         first_bias: bool = False,
+        classes: int = 0,
     ):
         super().__init__()
+        self.classes = classes
+        _store_classes(self, classes)
         widths = feature_widths(image_size, width)[::-1]
         layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 4, 2, 1, bias=first_bias),
+            nn.Conv2d(channels + classes, width, 4, 2, 1, bias=first_bias),
             nn.LeakyReLU(leak, inplace=True),
         ]
         for before, after in zip(widths, widths[1:]):
@@ -140,20 +163,83 @@ class Discriminator(nn.Module):
         layers.append(nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
         self.main = nn.Sequential(*layers)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Judge each image.
 
         Parameters
         ----------
         images
             (B, channels, image_size, image_size), in [-1, 1].
+        labels
+            (B,) int64, what each image is said to show; only for a conditional discriminator.
 
         Returns
         -------
         Tensor
             (B,) logits; `torch.sigmoid` turns one into the probability D(x) of "real".
+
+        Raises
+        ------
+        UserError
+            If labels are missing, or given to a discriminator that takes none.
         """
+        _require_labels(self, labels)
+        if labels is not None:
+            told = one_hot(labels, self.classes).to(images.dtype)[:, :, None, None]
+            images = torch.cat([images, told.expand(-1, -1, *images.shape[2:])], dim=1)
         return self.main(images).reshape(-1)
+
+
+def _store_classes(network: nn.Module, classes: int) -> None:
+    """Write the number of classes into a conditional network's state dict; others hold no trace.
+
+    As a float, since an average of its buffers is taken like that of the weights.
+    """
+    if classes:
+        network.register_buffer("number_of_classes", torch.tensor(float(classes)))
+
+
+def _require_labels(network: nn.Module, labels: Tensor | None) -> None:
+    if (labels is None) != (network.classes == 0):
+        kind = type(network).__name__
+        raise UserError(
+            f"This {kind} is conditional: give it one label (0 to {network.classes - 1}) an image."
+            if network.classes
+            else f"This {kind} takes no labels. Make it with classes=10 for ten classes."
+        )
+
+
+def new_networks(
+    config: Config,
+    channels: int,
+    classes: int,
+    random: torch.Generator,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> tuple[Generator, Discriminator]:
+    """Return G and D as the settings describe them, with their initial weights.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    channels
+        Channels of an image.
+    classes
+        Classes of the data; used only if `config.conditional`.
+    random
+        Where the weights come from; on its device the networks are made.
+    layout
+        How weights lie in memory; random numbers are handed out in that order.
+    """
+    size, told = config.image_size, classes if config.conditional else 0
+    generator = Generator(size, channels, config.latent_size, config.width, told)
+    discriminator = Discriminator(
+        size, channels, config.width, config.leak, config.first_bias, told
+    )
+    for network in (generator, discriminator):
+        network.to(random.device, memory_format=layout)
+        initialize_weights(network, random, config.initial_std)
+    return generator, discriminator
 
 
 def initialize_weights(network: nn.Module, generator: torch.Generator, std: float = 0.02) -> None:
@@ -185,83 +271,3 @@ def initialize_weights(network: nn.Module, generator: torch.Generator, std: floa
             elif isinstance(module, nn.BatchNorm2d):
                 module.weight.normal_(1.0, std, generator=generator)
                 module.bias.zero_()
-
-
-def draw_latents(count: int, size: int, kind: str, generator: torch.Generator) -> Tensor:
-    """Draw latent vectors.
-
-    Parameters
-    ----------
-    count, size
-        How many vectors, and how many numbers in each.
-    kind
-        "normal" for N(0, 1), "uniform" for [-1, 1] as in the paper.
-    generator
-        Where the random numbers come from; its device is the result's.
-
-    Returns
-    -------
-    Tensor
-        (count, size) float32.
-
-    Raises
-    ------
-    UserError
-        If `kind` is neither of the two.
-    """
-    z = torch.empty(count, size, device=generator.device)
-    if kind == "normal":
-        return z.normal_(generator=generator)
-    if kind == "uniform":
-        return z.uniform_(-1.0, 1.0, generator=generator)
-    raise UserError(f"latent is {kind!r}; allowed: normal or uniform.")
-
-
-def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discriminator:
-    """Build the network that a state dict belongs to, from the shapes in it alone.
-
-    Files from the common tutorial programmes fit as they are, also with the `module.` prefix that
-    `DataParallel` leaves. A state dict does not hold LeakyReLU's slope: 0.2 is assumed.
-
-    Parameters
-    ----------
-    weights
-        A state dict with the names `main.0.weight` and so on.
-
-    Returns
-    -------
-    Generator or Discriminator
-        With the weights loaded, on the CPU, in training mode as new modules are.
-
-    Raises
-    ------
-    UserError
-        If the weights are of another architecture.
-    """
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    convolutions = [value for value in weights.values() if value.ndim == 4]
-    names_fit = all(re.fullmatch(r"main\.\d+\.\w+", name) for name in weights)
-    if not names_fit or len(convolutions) < 3:
-        raise UserError(
-            "These weights are not a DCGAN's: main.0.weight, main.1.weight ... expected."
-        )
-    image_size = 2 ** (len(convolutions) + 1)
-    first, second, last = convolutions[0], convolutions[1], convolutions[-1]
-    # A transposed convolution stores (in, out, 4, 4), a convolution (out, in, 4, 4).
-    if second.shape[0] == first.shape[1]:
-        network = Generator(
-            image_size, last.shape[1], latent_size=first.shape[0], width=last.shape[0]
-        )
-    else:
-        network = Discriminator(
-            image_size, first.shape[1], width=first.shape[0], first_bias="main.0.bias" in weights
-        )
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1:2] or [str(error)]
-        raise UserError(
-            f"These weights are not of this course's DCGAN ({image_size}x{image_size}): "
-            f"{reason[0].strip()}"
-        ) from error
-    return network

@@ -70,10 +70,11 @@ def check_convolution(function: Callable[[Tensor, Tensor, int, int], Tensor]) ->
             )
             case = f"for image {size}, kernel {side}, stride {stride}, padding {padding}"
             got = require_tensor(
-                function(image, kernel, stride, padding), expected.shape,
+                function(image, kernel, stride, padding),
+                expected.shape,
                 f"This is {case}. Count rows and columns by the formula of section 4, each with "
                 f"its own side of image and kernel.",
-            )  # fmt: skip
+            )
             if not torch.equal(image, before):
                 raise Wrong("Your function changed the image it was given. Work on a new tensor.")
             mistakes = [
@@ -110,10 +111,11 @@ def check_transposed_convolution(function: Callable[[Tensor, Tensor, int, int], 
             expected = run(weight)
             case = f"for x {size}, weight {side}, stride {stride}, padding {padding}"
             got = require_tensor(
-                function(x, weight, stride, padding), expected.shape,
+                function(x, weight, stride, padding),
+                expected.shape,
                 f"This is {case}. Which axis of weight is the output channel, and how much does "
                 f"padding cut off?",
-            )  # fmt: skip
+            )
             if not torch.equal(x, before):
                 raise Wrong("Your function changed the input it was given. Work on a new tensor.")
             mistakes = [(run(weight.flip(2, 3)), "Compare the orientation of your kernel: 5.")]

@@ -154,14 +154,18 @@ def check_nearest_moved(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
 
 def _nearest_moved(images: Tensor, known: Tensor, down: Sequence, across: Sequence) -> Tensor:
     """Return the nearest distances over all moves, one pair of images at a time."""
-    return torch.tensor([
-        min(
-            (torch.roll(image, move, (1, 2)).double() / 255 - digit.double() / 255).norm().item()
-            for move in itertools.product(down, across)
-            for digit in known
-        )
-        for image in images
-    ])  # fmt: skip
+    return torch.tensor(
+        [
+            min(
+                (torch.roll(image, move, (1, 2)).double() / 255 - digit.double() / 255)
+                .norm()
+                .item()
+                for move in itertools.product(down, across)
+                for digit in known
+            )
+            for image in images
+        ]
+    )
 
 
 def check_comparison(function: Callable[..., tuple[float, float]]) -> bool:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..networks import Discriminator, Generator, draw_latents, initialize_weights
+from ..networks import Discriminator, Generator, initialize_weights
+from ..sampling import draw_latents
 from .common import Wrong, judge, require_answer, require_scalar
 
 

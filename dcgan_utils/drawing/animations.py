@@ -73,9 +73,14 @@ def _joined(pictures: list[Image.Image], durations: list[float]) -> bytes:
     """Return pictures, each shown for so many milliseconds, as an animated PNG."""
     buffer = io.BytesIO()
     pictures[-1].save(
-        buffer, format="PNG", save_all=True, append_images=pictures, default_image=True,
-        duration=durations, loop=0,
-    )  # fmt: skip
+        buffer,
+        format="PNG",
+        save_all=True,
+        append_images=pictures,
+        default_image=True,
+        duration=durations,
+        loop=0,
+    )
     return buffer.getvalue()
 
 

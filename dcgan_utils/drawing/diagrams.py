@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .layers import conv2d, conv_transpose2d_by_stamping, insert_zeros, output_size
+from ..layers import conv2d, conv_transpose2d_by_stamping, insert_zeros, output_size
 from .plots import COLORS, in_style, new_axes
 
 FILLED_IN = "#eeeeee"  # a cell of padding, or a zero between pixels
@@ -65,9 +65,14 @@ def number_grid(
         corner = (left + column, top + row)
         ax.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="#888888", linewidth=0.8))
         ax.text(
-            corner[0] + 0.5, corner[1] + 0.52, _text(value), size=size, ha="center", va="center",
+            corner[0] + 0.5,
+            corner[1] + 0.52,
+            _text(value),
+            size=size,
+            ha="center",
+            va="center",
             color={CURRENT: "white", FILLED_IN: "#999999"}.get(color, "black"),
-        )  # fmt: skip
+        )
     ax.text(left + columns / 2, top - 0.25, title, size=13, ha="center", va="bottom")
     return ax
 
@@ -114,9 +119,14 @@ def _products(window: Tensor, kernel: Tensor, total: float) -> str:
 
 
 def _sliding(
-    ax: Axes | None, image: Tensor, given: Tensor, kernel: Tensor, stride: int, step: int,
+    ax: Axes | None,
+    image: Tensor,
+    given: Tensor,
+    kernel: Tensor,
+    stride: int,
+    step: int,
     names: tuple[str, str],
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw an image with added cells, the kernel at one place of it, and the output so far."""
     height, width = kernel.shape
     output = conv2d(image[None, None], kernel[None, None], stride)[0, 0]

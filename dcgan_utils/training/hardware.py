@@ -3,11 +3,12 @@
 import faulthandler
 import functools
 import multiprocessing
+import platform
 import warnings
 
 import torch
 
-from .config import UserError
+from ..config import UserError
 
 
 def choose_device(name: str) -> torch.device:
@@ -134,3 +135,13 @@ def memory_format(device: torch.device) -> torch.memory_format:
     """Return the layout in which the device's convolutions are fast."""
     gains = device.type == "cuda" or (device.type == "cpu" and torch.backends.mkldnn.is_available())
     return torch.channels_last if gains else torch.contiguous_format
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device with its hardware's name, such as "cuda (NVIDIA H100)"."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        name = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
+        return f"cpu ({name}, {torch.get_num_threads()} threads)"
+    return device.type

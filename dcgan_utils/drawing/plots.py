@@ -1,16 +1,17 @@
 """Pictures from numbers and tensors: each function draws into its `ax` and returns it."""
 
 import io
-import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
+from torchvision.utils import make_grid
 
-from .data import unscale
-from .history import History
+from ..data import unscale
+from ..losses import Quantity
+from ..training import History
 
 # Okabe and Ito's palette: told apart in greyscale and by color-blind readers. The same thing has
 # the same color throughout the course.
@@ -33,8 +34,6 @@ COLORS = {
     "relu": "#D55E00",
     "leaky relu": "#0072B2",
 }
-
-GUESSING = 2 * math.log(2)  # Loss_D, in nats, of a D that says 1/2 to everything
 
 STYLE = {
     "font.size": 12,
@@ -84,14 +83,9 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
         (height, width, 3) uint8; gray images get three equal channels.
     """
     pixels = images if images.dtype == torch.uint8 else unscale(images)
-    pixels = pixels.cpu().expand(-1, 3, -1, -1)  # (B, 3, S, S)
-    count, _, side, _ = pixels.shape
-    rows = -(-count // columns)
-    step = side + gap
-    picture = torch.full((3, rows * step - gap, columns * step - gap), 128, dtype=torch.uint8)
-    for index, image in enumerate(pixels):
-        top, left = index // columns * step, index % columns * step
-        picture[:, top : top + side, left : left + side] = image
+    picture = make_grid(pixels.cpu(), nrow=columns, padding=gap, pad_value=128)
+    if len(pixels) > 1 and gap:  # torchvision puts a frame around the whole, but not around one
+        picture = picture[:, gap:-gap, gap:-gap]
     return picture.permute(1, 2, 0).numpy()
 
 
@@ -117,39 +111,53 @@ def smooth(values: Tensor, window: int) -> Tensor:
     return (sums - before) / counts
 
 
-def _curve(ax: Axes, history: History, column: str, color: str, label: str) -> Tensor:
-    """Draw a column, faint per row and bold as its running mean; return the running mean."""
-    mean = smooth(history[column], max(1, len(history) // 40))
-    ax.plot(history["step"], history[column], color=color, alpha=0.15, linewidth=0.6)
-    ax.plot(history["step"], mean, color=color, linewidth=2.2, label=label)
-    return mean
+def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, float]:
+    """Draw all metrics of one quantity, faint for each row and bold as running means.
+
+    Names, colors and the line to compare with are those of the run's objective.
+
+    Returns
+    -------
+    dict
+        Where each bold line ends, by the metric's key.
+    """
+    means = {}
+    for metric in history.metrics:
+        if metric.quantity == quantity:
+            mean = smooth(history[metric.key], max(1, len(history) // 40))
+            color = COLORS[metric.color]
+            ax.plot(history["step"], history[metric.key], color=color, alpha=0.15, linewidth=0.6)
+            ax.plot(history["step"], mean, color=color, linewidth=2.2, label=metric.label)
+            means[metric.key] = mean
+    if quantity.guide:
+        value, meaning = quantity.guide
+        ax.axhline(value, color=COLORS["reference"], linestyle=":", label=meaning)
+    ax.set(xlabel="step", ylabel=quantity.name)
+    ax.legend(loc="upper right", ncols=3)
+    drawn = torch.cat(list(means.values()))
+    low, high = min(0.0, 1.2 * drawn.min().item()), max(0.0, 1.4 * drawn.max().item())
+    ax.set_ylim(quantity.limits or (low, high))  # single steps may leave the picture
+    return {key: mean[-1].item() for key, mean in means.items()}
 
 
 @in_style
 def loss_curves(history: History, ax: Axes | None = None) -> Axes:
-    """Draw Loss_D and Loss_G over the steps, in nats."""
+    """Draw Loss_D and Loss_G over the steps."""
     ax = ax or new_axes()
-    loss_d = _curve(ax, history, "loss_d", COLORS["discriminator"], "Loss_D")
-    loss_g = _curve(ax, history, "loss_g", COLORS["generator"], "Loss_G")
-    ax.axhline(GUESSING, color=COLORS["reference"], linestyle=":", label="Loss_D of pure guessing")
-    top = 1.4 * torch.cat([loss_d, loss_g]).max().item()  # single steps may leave the picture
-    ax.set(xlabel="step", ylabel="loss [nats]", ylim=(0, top))
-    ax.set_title(f"The losses end at {loss_d[-1]:.2f} (D) and {loss_g[-1]:.2f} (G)")
-    ax.legend(loc="upper right", ncols=3)
+    ends = metric_curves(history, history.metrics[0].quantity, ax)
+    ax.set_title(f"The losses end at {ends['loss_d']:.2f} (D) and {ends['loss_g']:.2f} (G)")
     return ax
 
 
 @in_style
 def score_curves(history: History, ax: Axes | None = None) -> Axes:
-    """Draw the means of D(x) and of D(G(z)) before and after D's step, with the line at 0.5."""
+    """Draw what D says of real images, and of generated ones before and after its own step."""
     ax = ax or new_axes()
-    real = _curve(ax, history, "d_real", COLORS["real"], "D(x)")
-    fake = _curve(ax, history, "d_fake_before", COLORS["fake"], "D(G(z)) before D's step")
-    _curve(ax, history, "d_fake_after", COLORS["fake after"], "D(G(z)) after")
-    ax.axhline(0.5, color=COLORS["reference"], linestyle=":")
-    ax.set(xlabel="step", ylabel="mean probability of “real”", ylim=(0, 1.15))
-    ax.set_title(f"D says {real[-1]:.2f} of real images and {fake[-1]:.2f} of generated ones")
-    ax.legend(loc="upper right", ncols=3)
+    ends = metric_curves(history, history.metrics[2].quantity, ax)
+    ax.set_title(
+        f"D says {ends['d_real']:.2f} of real images and {ends['d_fake_before']:.2f} of "
+        f"generated ones"
+    )
     return ax
 
 

@@ -1,0 +1,142 @@
+"""Folders of the user's own images: found, decoded in parallel, and kept decoded."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..config import Config, UserError
+from ..files import load, save
+from .images import Images, fit_images
+
+LAYOUT = 1  # of the kept file
+
+
+def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images:
+    """Return the images of a folder and its subfolders, in color unless `channels` is 1.
+
+    The first level of subfolders becomes the labels. What was decoded is kept in the user's cache
+    folder, under a name that follows from the settings and from each file's name, size and time.
+
+    Raises
+    ------
+    UserError
+        If the folder has no images, one can't be read, or they do not fit the settings.
+    """
+    folder = Path(config.data).expanduser().resolve()
+    paths = find_images(folder)
+    channels = config.channels or 3
+    _check_memory((len(paths), channels, config.image_size, config.image_size), folder)
+    kept = _kept_file(folder, paths, config, channels)
+    if kept.exists():
+        pixels = load(kept)["pixels"]
+        notice(f"{len(paths):,} images as decoded before, from {kept}")
+    else:
+        pixels = _decode_all(paths, config, channels)
+        notice(_keep(kept, pixels))
+    names = [path.relative_to(folder).parts[0] if path.parent != folder else "" for path in paths]
+    classes = tuple(sorted(set(names)))
+    labels = torch.tensor([classes.index(name) for name in names])
+    return Images(pixels, folder.name, labels=labels, classes=classes)
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return all files in a folder, at any depth, whose ending torchvision takes for an image's.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    found = sorted(
+        Path(place) / name
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(IMG_EXTENSIONS)
+    )
+    if not found:
+        raise UserError(
+            f"{folder} has no images. Put .jpg or .png files into it or into folders inside it."
+        )
+    return found
+
+
+def _decode_all(paths: Sequence[Path], config: Config, channels: int) -> Tensor:
+    """Return all images as (N, C, S, S) uint8; Pillow decodes outside of Python's lock."""
+    from tqdm import tqdm
+
+    pixels = torch.empty(
+        len(paths), channels, config.image_size, config.image_size, dtype=torch.uint8
+    )
+
+    def decode(place: int) -> None:
+        image = _decode(paths[place], "L" if channels == 1 else "RGB")  # (C, H, W)
+        try:
+            pixels[place] = fit_images(image[None], config.image_size, config.fit)[0]
+        except UserError as error:
+            raise UserError(f"{paths[place]}: {error}") from error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for _ in tqdm(
+                pool.map(decode, range(len(paths))), "decoding", len(paths), unit="image"
+            ):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return pixels
+
+
+def _decode(path: Path, mode: str) -> Tensor:
+    from PIL import Image, ImageOps
+    from torchvision.transforms.functional import pil_to_tensor
+
+    try:
+        with Image.open(path) as image:
+            return pil_to_tensor(ImageOps.exif_transpose(image).convert(mode))
+    except Exception as error:  # each of Pillow's formats has its own kinds of errors
+        raise UserError(
+            f"{path} can't be read as an image ({error}). Repair it or take it out of the folder."
+        ) from error
+
+
+def _kept_file(folder: Path, paths: Sequence[Path], config: Config, channels: int) -> Path:
+    """Return where the decoded images are kept; another name as soon as anything has changed."""
+    from platformdirs import user_cache_path
+
+    digest = hashlib.sha256(
+        repr((LAYOUT, str(folder), config.image_size, config.fit, channels)).encode()
+    )
+    for path in paths:
+        status = path.stat()
+        digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+    return user_cache_path("dcgan_utils") / f"{folder.name}-{digest.hexdigest()[:16]}.pt"
+
+
+def _keep(kept: Path, pixels: Tensor) -> str:
+    """Store what was decoded, and return what to say of it."""
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save(kept, {"pixels": pixels})
+    except (OSError, UserError) as error:
+        return f"{len(pixels):,} images decoded; they could not be kept for the next run: {error}"
+    return f"{len(pixels):,} images decoded, and kept for the next run in {kept}"
+
+
+def _check_memory(shape: Sequence[int], folder: Path) -> None:
+    import psutil
+
+    needed, memory = torch.Size(shape).numel(), psutil.virtual_memory().total
+    if needed > memory / 2:
+        raise UserError(
+            f"The {shape[0]:,} images in {folder} would take {needed / 2**30:.1f} GiB, more than "
+            f"half of this machine's {memory / 2**30:.1f} GiB of memory. Use fewer images or a "
+            f"smaller image_size."
+        )

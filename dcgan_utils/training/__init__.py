@@ -1,0 +1,23 @@
+"""Training in memory: the two steps, the loop, what it records, and what it runs on."""
+
+from .hardware import autocast, choose_device, choose_precision, device_name
+from .health import Diverged
+from .history import History
+from .loop import REPORT_EVERY, Report, Training, sample_steps, variety
+from .steps import discriminator_step, generator_step
+
+__all__ = [
+    "REPORT_EVERY",
+    "Diverged",
+    "History",
+    "Report",
+    "Training",
+    "autocast",
+    "choose_device",
+    "choose_precision",
+    "device_name",
+    "discriminator_step",
+    "generator_step",
+    "sample_steps",
+    "variety",
+]

@@ -1,0 +1,308 @@
+"""One run in memory: its networks, its random numbers, and the loop around the two steps.
+
+Nothing here draws, prints or writes files: whoever calls the loop is told how it goes.
+"""
+
+import dataclasses
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..config import Config, UserError
+from ..data import Batches, Images
+from ..losses import objective_for
+from ..networks import new_networks
+from ..sampling import classes_in_turn, draw_latents, sample
+from .average import Average
+from .hardware import autocast, choose_device, choose_precision, memory_format, require_compiler
+from .health import DIVERGED, Diverged, Monitor
+from .history import History
+from .steps import discriminator_step, generator_step
+
+REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run stands, given to `on_report` every `REPORT_EVERY` steps and at the end."""
+
+    step: int  # finished steps
+    total: int  # steps when the run is done
+    seconds: float  # training time so far
+    seconds_left: float  # estimated from the pace so far
+    metrics: dict[str, float]  # this step's, by the keys of the objective's metrics
+    warnings: list[str]  # what has begun to go wrong, in words
+
+
+class Training:
+    """One run in memory: networks, optimizers, random state, and what was recorded.
+
+    Parameters
+    ----------
+    config
+        The settings. What "auto" and None stand for is in `device`, `precision` and the networks.
+    images
+        The data, at the size that the settings name.
+    generator, discriminator
+        Networks of your own, taken as they are: initialize them yourself. By default both are made
+        from the settings. Whether they are given labels, `config.conditional` says.
+
+    Raises
+    ------
+    UserError
+        If the objective or the device is not there, a batch is larger than the data, or nothing
+        can be compiled.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        images: Images,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+    ):
+        self.config, self.images = config, images
+        self.objective = objective_for(config)
+        self.device = choose_device(config.device)
+        self.precision = choose_precision(config.precision, self.device)
+        self.batches = Batches(images, config.batch_size, config.seed, self.device)
+        every = config.epochs * self.batches.per_epoch // self.objective.steps_of_d
+        self.total = every if config.steps is None else min(config.steps, every)
+        self.random = torch.Generator(self.device).manual_seed(config.seed)
+        self._own_networks = generator is not None or discriminator is not None
+        self._make_networks(generator, discriminator)
+        self.fixed_latents = self._draw_latents(config.samples)  # (samples, latent_size)
+        told = len(images.classes) if config.conditional else 0
+        self.fixed_labels = classes_in_turn(config.samples, told)  # (samples,), or None
+        self.history, self.step, self.seconds = History(self.objective.metrics), 0, 0.0
+        self.frames: dict[int, Tensor] = {}  # finished steps: (samples, C, S, S) uint8
+
+    def _make_networks(self, generator: nn.Module | None, discriminator: nn.Module | None) -> None:
+        config, layout = self.config, memory_format(self.device)
+        if generator is None or discriminator is None:
+            channels, classes = self.images.pixels.shape[1], len(self.images.classes)
+            made = new_networks(config, channels, classes, self.random, layout)
+            generator = made[0] if generator is None else generator
+            discriminator = made[1] if discriminator is None else discriminator
+        self.generator = generator.to(self.device, memory_format=layout)
+        self.discriminator = discriminator.to(self.device, memory_format=layout)
+        self.optimizers = {
+            name: torch.optim.Adam(
+                network.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True
+            )
+            for name, network in (("generator", generator), ("discriminator", discriminator))
+        }
+        self._average = Average(self.generator, config.average) if config.average else None
+        if config.compile:
+            require_compiler(self.device)
+            self.generator.compile()  # in place: names and weights stay as they are
+            self.discriminator.compile()
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The generator that draws samples: the average of the trained one, if there is one."""
+        return self.generator if self._average is None else self._average.network
+
+    def _draw_latents(self, count: int) -> Tensor:
+        return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
+
+    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step of both networks; some objectives let D take several for one of G's.
+
+        Returns
+        -------
+        values, real, fake
+            The objective's metrics in their order, and the last two batches (B, C, S, S).
+        """
+        for turn in range(self.objective.steps_of_d):
+            real, labels = self.batches.batch(self.step * self.objective.steps_of_d + turn)
+            labels = labels if self.config.conditional else None
+            given = () if labels is None else (labels,)
+            with autocast(self.device, self.precision):
+                fake = self.generator(self._draw_latents(len(real)), *given)
+            loss_d, d_real, d_before = discriminator_step(
+                self.discriminator,
+                self.optimizers["discriminator"],
+                real,
+                fake,
+                labels,
+                self.objective,
+                self.precision,
+            )
+        loss_g, d_after = generator_step(
+            self.generator,
+            self.discriminator,
+            self.optimizers["generator"],
+            fake,
+            labels,
+            self.objective,
+            self.precision,
+        )
+        if self._average is not None:
+            self._average.update(self.generator, self.step)
+        self.step += 1
+        return torch.stack([loss_d, loss_g, d_real, d_before, d_after]), real, fake
+
+    def run(
+        self,
+        on_report: Callable[[Report], object] = lambda report: None,
+        on_checkpoint: Callable[[], object] = lambda: None,
+        steps: int | None = None,
+    ) -> bool:
+        """Train from the current step to the last, or until a callback answers True.
+
+        Parameters
+        ----------
+        on_report
+            Called with a `Report` every `REPORT_EVERY` steps and after the last; it stops the run
+            by returning True.
+        on_checkpoint
+            Called every `checkpoint_every` steps and after the last: the time to save. It stops
+            the run by returning True.
+        steps
+            How many steps to take at most before returning, also beyond the last.
+
+        Returns
+        -------
+        bool
+            Whether the run has reached its last step. A run that was stopped goes on where it
+            stands when `run` is called again.
+
+        Raises
+        ------
+        Diverged
+            When a metric or a weight becomes NaN or infinite, before anything of it is saved.
+        """
+        schedule = set(sample_steps(self.total, self.config.frames))
+        monitor, began = Monitor(self.objective.metrics), time.perf_counter() - self.seconds
+        end, told_to_stop = self.total if steps is None else self.step + steps, False
+        self._keep_frame(schedule)
+        tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
+            while self.step < end and not told_to_stop:
+                values, real, fake = self.train_step()
+                self.seconds = time.perf_counter() - began
+                if self._is_due(self.config.record_every):
+                    self.history.add(self.step, self.seconds, values)
+                self._keep_frame(schedule)
+                if self._is_due(REPORT_EVERY):
+                    read = self._read(values, real, fake)
+                    self.seconds = time.perf_counter() - began  # the device has caught up
+                    told_to_stop = on_report(self._report(monitor, read)) is True
+                if self._is_due(self.config.checkpoint_every):
+                    self.history.flush()
+                    self._require_finite()
+                    told_to_stop = on_checkpoint() is True or told_to_stop
+        self.history.flush()
+        return self.step >= self.total
+
+    def _is_due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.total
+
+    def _keep_frame(self, schedule: set[int]) -> None:
+        if self.step in schedule and self.step not in self.frames:
+            self.frames[self.step] = sample(self.sampler, self.fixed_latents, self.fixed_labels)
+
+    def _read(self, values: Tensor, real: Tensor, fake: Tensor) -> list[float]:
+        """Return a step's metrics, and how much real and generated images differ."""
+        self.history.flush()
+        return torch.cat([values, torch.stack([variety(real), variety(fake)])]).tolist()
+
+    def _report(self, monitor: Monitor, read: list[float]) -> Report:
+        *values, variety_real, variety_fake = read
+        named = dict(zip((metric.key for metric in self.objective.metrics), values))
+        warnings = monitor.check(named, variety_real, variety_fake)
+        left = self.seconds / self.step * (self.total - self.step)
+        return Report(self.step, self.total, self.seconds, left, named, warnings)
+
+    def _require_finite(self) -> None:
+        states = (network.state_dict() for network in (self.generator, self.discriminator))
+        finite = [value.isfinite().all() for state in states for value in state.values()]
+        if not torch.stack(finite).all():  # read once
+            raise Diverged(DIVERGED)
+
+    def state_dict(self) -> dict:
+        """Return all that the rest of the run depends on, as tensors and plain values."""
+        self.history.flush()
+        return {
+            "config": dataclasses.asdict(self.config),
+            "data": self._data_identity(),
+            "device": self.device.type,
+            "precision": self.precision,
+            "own networks": self._own_networks,
+            "step": self.step,
+            "seconds": self.seconds,
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "averaged": None if self._average is None else self._average.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "random": self.random.get_state(),
+            "fixed_latents": self.fixed_latents,
+            "history": self.history.rows,
+            "frames": self.frames,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go back to where `state_dict` was taken; the run then ends as if never interrupted.
+
+        Raises
+        ------
+        UserError
+            If the data, the kind of device or the precision are not those of the state, or if it
+            had networks of its own and this training has not.
+        """
+        if state["own networks"] and not self._own_networks:
+            raise UserError(
+                "This run had networks of its own, which the settings do not describe. Make the "
+                "same ones and give them to Training before its state."
+            )
+        here = {
+            "data": self._data_identity(),
+            "device": self.device.type,
+            "precision": self.precision,
+        }
+        for name, value in here.items():
+            if state[name] != value:
+                raise UserError(
+                    f"This run was trained with {name} {state[name]!r}, but here it is {value!r}. "
+                    f"Resume it where it began, or start a new run."
+                )
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        if self._average is not None:
+            self._average.load_state_dict(state["averaged"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.random.set_state(state["random"].cpu())
+        self.fixed_latents = state["fixed_latents"].to(self.device)
+        self.history = History(self.objective.metrics, state["history"])
+        self.frames = dict(state["frames"])
+
+    def _data_identity(self) -> str:
+        checksum = zlib.crc32(self.images.labels.numpy(), zlib.crc32(self.images.pixels.numpy()))
+        return f"{self.images.source}, {len(self.images)} images, CRC-32 {checksum:08x}"
+
+
+def sample_steps(total: int, frames: int) -> list[int]:
+    """Return the numbers of finished steps after which to draw the fixed latent vectors.
+
+    Dense while pictures change fast, sparser later: they grow as the power 2.5. 0 and `total` are
+    always among them.
+
+    Examples
+    --------
+    >>> sample_steps(1000, 5)
+    [0, 31, 177, 487, 1000]
+    """
+    places = torch.linspace(0, 1, frames, dtype=torch.float64) ** 2.5
+    return sorted({round(place * total) for place in places.tolist()})
+
+
+def variety(images: Tensor) -> Tensor:
+    """Return how much images (B, C, S, S) differ: standard deviation, averaged over pixels."""
+    return images.detach().float().std(dim=0, correction=0).mean()

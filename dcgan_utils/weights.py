@@ -1,0 +1,108 @@
+"""Networks in files of their own, G.pth and D.pth, and their exchange with other programs."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from .config import UserError
+from .files import load, save
+from .networks import Discriminator, Generator
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """Write a network's state dict, as the common tutorial programs do (G.pth, D.pth)."""
+    save(path, {name: value.cpu().contiguous() for name, value in network.state_dict().items()})
+
+
+def load_generator(path: Path) -> Generator:
+    """Build the generator that a file of weights belongs to.
+
+    Parameters
+    ----------
+    path
+        A G.pth of this course or of a common tutorial program.
+
+    Returns
+    -------
+    Generator
+        On the CPU, in evaluation mode.
+
+    Raises
+    ------
+    UserError
+        If the file can't be read safely or holds something else.
+    """
+    return _load_network(path, Generator)
+
+
+def load_discriminator(path: Path) -> Discriminator:
+    """Build the discriminator that a file of weights belongs to; see `load_generator`."""
+    return _load_network(path, Discriminator)
+
+
+def _load_network(path: Path, kind: type[nn.Module]) -> nn.Module:
+    weights = load(path)
+    if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise UserError(f"{path} is not a state dict. Choose a G.pth or D.pth.")
+    try:
+        network = network_from_weights(weights)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    if not isinstance(network, kind):
+        found, wanted = type(network).__name__.lower(), kind.__name__.lower()
+        raise UserError(f"{path} holds a {found}, not a {wanted}. Choose the other file.")
+    return network.eval()
+
+
+def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discriminator:
+    """Build the network that a state dict belongs to, from the shapes in it alone.
+
+    Files from the common tutorial programs fit as they are, also with the `module.` prefix that
+    `DataParallel` leaves. A state dict does not hold LeakyReLU's slope: 0.2 is assumed.
+
+    Parameters
+    ----------
+    weights
+        A state dict with the names `main.0.weight` and so on.
+
+    Returns
+    -------
+    Generator or Discriminator
+        With the weights loaded, on the CPU, in training mode as new modules are.
+
+    Raises
+    ------
+    UserError
+        If the weights are of another architecture.
+    """
+    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    convolutions = [value for value in weights.values() if value.ndim == 4]
+    names = set(weights) - {"number_of_classes"}  # which only conditional networks have
+    names_fit = all(re.fullmatch(r"main\.\d+\.\w+", name) for name in names)
+    if not names_fit or len(convolutions) < 3:
+        raise UserError(
+            "These weights are not a DCGAN's: main.0.weight, main.1.weight ... expected."
+        )
+    image_size = 2 ** (len(convolutions) + 1)
+    first, second, last = convolutions[0], convolutions[1], convolutions[-1]
+    classes = int(weights["number_of_classes"]) if "number_of_classes" in weights else 0
+    # A transposed convolution stores (in, out, 4, 4), a convolution (out, in, 4, 4).
+    if second.shape[0] == first.shape[1]:
+        latent_size = first.shape[0] - classes
+        network = Generator(image_size, last.shape[1], latent_size, last.shape[0], classes)
+    else:
+        channels, bias = first.shape[1] - classes, "main.0.bias" in weights
+        network = Discriminator(
+            image_size, channels, first.shape[0], first_bias=bias, classes=classes
+        )
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1:2] or [str(error)]
+        raise UserError(
+            f"These weights are not of this course's DCGAN ({image_size}x{image_size}): "
+            f"{reason[0].strip()}"
+        ) from error
+    return network
