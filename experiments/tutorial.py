@@ -1,8 +1,8 @@
-"""The program that most DCGAN tutorials on MNIST run, written plainly: what `figures.bench` times.
+"""The program that most DCGAN tutorials on MNIST run, written plainly, for `experiments.bench`.
 
 It has the course's networks, but goes about the training as those programs do. Pillow transforms
 every image anew in each epoch, in two worker processes; D ends in a sigmoid under `BCELoss`; D's
-weight gradients are also computed in G's step, which does not use them; and six figures are read
+weight gradients are also computed in G's step, which does not use them; and six values are read
 in each step, all in contiguous float32.
 """
 
@@ -15,8 +15,8 @@ from torchvision import datasets, transforms
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import data_root
-from dcgan_utils.hardware import choose_device
 from dcgan_utils.networks import Discriminator, Generator
+from dcgan_utils.training import choose_device
 
 LEARNING_RATE, BETAS = 0.0002, (0.5, 0.999)
 WORKERS = 2
@@ -72,7 +72,7 @@ class Tutorial:
                 yield real
 
     def run(self, steps: int) -> None:
-        """Take so many steps, from where the last call ended."""
+        """Take this many steps, from where the last call ended."""
         for _ in range(steps):
             self.step(next(self.batches).to(self.device))
         self.finished += steps

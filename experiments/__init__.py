@@ -1,0 +1,1 @@
+"""Experiments: each a command that trains and judges; results/ holds what they found."""

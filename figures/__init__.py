@@ -1,0 +1,1 @@
+"""Pictures only; each is made by a command."""
