@@ -8,10 +8,10 @@
 PYTHON ?= python3
 ARGS ?= --preset classroom
 BIN := .venv/bin
-NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg -p tests.nbval_times
+NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab test unit nbval notebooks figures bench format
+.PHONY: train lab test unit nbval notebooks figures results bench format
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -19,10 +19,13 @@ train: .venv/installed
 lab: .venv/installed
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: unit nbval
+test: .venv/installed
+	@echo "Unit tests (2 minutes on 2 cores), the house and its exercises (1), then all notebooks again (10)."
+	$(BIN)/python -m pytest tests --durations=5
+	$(NBVAL) $(NOTEBOOKS)
 
 unit: .venv/installed
-	$(BIN)/python -m pytest tests --durations=5
+	$(BIN)/python -m pytest -m "not slow" tests/unit
 
 nbval: .venv/installed
 	$(NBVAL) $(NOTEBOOKS)
@@ -34,8 +37,12 @@ notebooks: .venv/installed
 figures: .venv/installed
 	$(BIN)/python -m figures
 
+results: .venv/installed
+	$(BIN)/python -m experiments.tables
+	$(BIN)/python -m figures.house
+
 bench: .venv/installed
-	$(BIN)/python -m figures.bench $(PARTS)
+	$(BIN)/python -m experiments.bench $(PARTS)
 
 format: .venv/installed
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -19,7 +19,7 @@ def smoke():
     """Return settings that train in a second on the embedded digits; any can be changed."""
 
     def settings(**changes):
-        return preset("smoke", **{"data": "digits", **changes})
+        return preset("smoke", **{"data": "embedded", **changes})
 
     return settings
 

@@ -21,7 +21,7 @@ def run(*arguments, folder):
 def trained(tmp_path_factory):
     """A folder in which `train --preset smoke` ran, and what it printed."""
     folder = tmp_path_factory.mktemp("user")
-    command = ["train", "--preset", "smoke", "--data", "digits", "--seed", "3", "--judge", "1000"]
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--seed", "3", "--judge", "1000"]
     result = run(*command, folder=folder)
     return folder, result
 
@@ -44,8 +44,12 @@ def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
     assert main(["judge", "runs/smoke-1", "--count", "1000"]) == 0
     printed = capsys.readouterr().out
     assert printed == (trained[0] / "runs" / "smoke-1" / "judgment.md").read_text(encoding="utf-8")
-    for words in ("Fréchet distance", "embedded digits, resized to 16 and back to 28",
-                  "published FID", "compare the columns"):  # fmt: skip
+    for words in (
+        "Fréchet distance",
+        "Real digits: embedded digits",
+        "published FID",
+        "compare the columns",
+    ):
         assert words in printed
     stored = json.loads(
         (trained[0] / "runs" / "smoke-1" / "judgment.json").read_text(encoding="utf-8")
@@ -63,7 +67,8 @@ def test_only_digits_are_judged(tmp_path, capsys):
         Image.new("RGB", (20, 20), (number, 9 * number % 256, 7)).save(folder / f"{number}.png")
     command = ["train", "--preset", "smoke", "--data", str(folder), "--steps", "2"]
     assert main([*command, "--out", str(out)]) == 0
-    assert "Judged" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Judged" not in said and "knows digits only" in said
     assert main(["judge", str(out)]) == 2
     assert "knows digits only" in capsys.readouterr().err
 
@@ -72,7 +77,7 @@ def test_too_few_samples_to_judge_are_refused_before_the_run(
     trained, monkeypatch, capsys, tmp_path
 ):
     monkeypatch.chdir(trained[0])
-    command = ["train", "--preset", "smoke", "--data", "digits", "--judge", "10"]
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--judge", "10"]
     assert main([*command, "--out", str(tmp_path / "no")]) == 2
     assert main(["judge", "runs/smoke-1", "--count", "10"]) == 2
     said = capsys.readouterr().err
@@ -112,7 +117,7 @@ def test_resuming_a_whole_run_changes_nothing(trained, monkeypatch):
 
 
 def test_steps_cut_a_run_short(tmp_path):
-    command = ["train", "--preset", "smoke", "--data", "digits", "--steps", "2", "--judge", "0"]
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--steps", "2", "--judge", "0"]
     assert main([*command, "--out", str(tmp_path / "short")]) == 0
     assert len((tmp_path / "short" / "metrics.csv").read_text(encoding="utf-8").splitlines()) == 3
 
@@ -127,8 +132,8 @@ def test_steps_cut_a_run_short(tmp_path):
         (["train", "--epochs", "0"], ["epochs is 0"]),
         (["train", "--learning-rate", "-1"], ["learning_rate is -1.0"]),
         (["train", "--preset", "clasroom"], ["'clasroom'", "classroom"]),
-        (["train", "--preset", "smoke", "--data", "digits", "--batch-size", "4000"], ["1498"]),
-        (["train", "--preset", "smoke", "--data", "digits", "--device", "cuda:77"], ["cuda:77"]),
+        (["train", "--preset", "smoke", "--data", "embedded", "--batch-size", "4001"], ["4000"]),
+        (["train", "--preset", "smoke", "--data", "embedded", "--device", "cuda:77"], ["cuda:77"]),
         (["train", "--preset", "smoke", "--data", "nowhere"], ["nowhere"]),
         (["resume", "nowhere"], ["nowhere", "not a run folder"]),
         (["sample", "nowhere.pth"], ["nowhere.pth", "could not be read"]),

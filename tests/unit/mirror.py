@@ -3,19 +3,21 @@
 import dataclasses
 import gzip
 import hashlib
+import socket
 import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 
-from dcgan_utils.data import MnistFiles
+from dcgan_utils.data import IdxFiles
 
 TRAIN, TEST = 150, 10  # images; half of the largest file is more than torchvision reads at once
 
 
-def small_mnist() -> tuple[dict[str, bytes], dict[str, bytes], MnistFiles]:
+def small_mnist() -> tuple[dict[str, bytes], dict[str, bytes], IdxFiles]:
     """Return the archives by name, the unpacked files by name, and what they must be."""
     random = np.random.default_rng(0)
     unpacked = {}
@@ -25,9 +27,12 @@ def small_mnist() -> tuple[dict[str, bytes], dict[str, bytes], MnistFiles]:
         unpacked[f"{part}-images-idx3-ubyte"] = struct.pack(">4i", 2051, count, 28, 28) + pixels
         unpacked[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, count) + labels
     archives = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in unpacked.items()}
-    expected = MnistFiles(
-        {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in unpacked.items()},
-        [(name, hashlib.md5(data).hexdigest()) for name, data in archives.items()],
+    expected = IdxFiles(
+        "MNIST",
+        checksums={
+            name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in unpacked.items()
+        },
+        archives=[(name, hashlib.md5(data).hexdigest()) for name, data in archives.items()],
         mirrors=[],
     )
     return archives, unpacked, expected
@@ -96,6 +101,25 @@ class Mirror:
         return Handler
 
 
-def at(expected: MnistFiles, *mirrors: str, patience: float = 2.0) -> MnistFiles:
+def at(expected: IdxFiles, *mirrors: str, patience: float = 2.0) -> IdxFiles:
     """Return the same files, to be had at these mirrors."""
     return dataclasses.replace(expected, mirrors=mirrors, patience=patience)
+
+
+ARCHIVES, UNPACKED, EXPECTED = small_mnist()
+
+
+def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") -> Path:
+    """Put files where a data set lies below a data root; return that folder."""
+    raw = root / dataset / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (raw / name).write_bytes(content)
+    return raw
+
+
+def closed_port() -> str:
+    """Return an address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/"

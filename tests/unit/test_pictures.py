@@ -8,11 +8,13 @@ import torch
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from dcgan_utils import animations, plots
-from dcgan_utils.health import SURE
-from dcgan_utils.history import COLUMNS, History
-from dcgan_utils.progress import LOG_LINES, NotebookProgress, TerminalProgress, minutes
-from dcgan_utils.training import Report
+from dcgan_utils.config import Config
+from dcgan_utils.drawing import animations, plots
+from dcgan_utils.losses import D_WINS, non_saturating
+from dcgan_utils.runs.progress import LOG_LINES, NotebookProgress, TerminalProgress, minutes
+from dcgan_utils.training import History, Report
+
+OBJECTIVE = non_saturating(Config())
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def frames():
 @pytest.fixture
 def history():
     rows = torch.tensor([[i, i / 10, 1.0, 2.0, 0.8, 0.3, 0.2] for i in range(1, 101)])
-    return History(rows.double())
+    return History(OBJECTIVE.metrics, rows.double())
 
 
 def test_tile_puts_each_image_in_its_place():
@@ -109,8 +111,9 @@ def test_player_has_a_picture_for_each_frame(frames):
 
 
 def report(step, total=1000, warnings=()):
-    figures = dict(zip(COLUMNS[2:], (0.71, 1.52, 0.81, 0.32, 0.23)))
-    return Report(step, total, 10.0, 125.0, figures, list(warnings))
+    keys = (metric.key for metric in OBJECTIVE.metrics)
+    values = dict(zip(keys, (0.71, 1.52, 0.81, 0.32, 0.23)))
+    return Report(step, total, 10.0, 125.0, values, list(warnings))
 
 
 class Terminal(io.StringIO):
@@ -121,18 +124,18 @@ class Terminal(io.StringIO):
 class FakeRun:
     """What the displays read of a training."""
 
-    step, total = 0, 1000
+    step, total, objective = 0, 1000, OBJECTIVE
 
 
 def test_progress_on_a_terminal_shows_step_figures_and_time():
     stream = Terminal()
     progress = TerminalProgress(FakeRun(), stream)
-    progress(report(500, warnings=[SURE]))
+    progress(report(500, warnings=[D_WINS]))
     progress(report(1000))
     shown = stream.getvalue()
     for words in ("1000/1000", "Loss_D 0.71", "Loss_G 1.52", "D(x) 0.81", "D(G(z)) 0.32/0.23"):
         assert words in shown
-    assert f"Warning, step 500: {SURE}" in shown
+    assert f"Warning, step 500: {D_WINS}" in shown
     assert "<" in shown  # tqdm's elapsed<left
 
 
@@ -155,18 +158,18 @@ def test_progress_in_a_notebook_redraws_one_figure(frames, history, monkeypatch,
     monkeypatch.setattr(progress.handle, "display", lambda figure: drawn.append(("new", figure)))
     monkeypatch.setattr(progress.handle, "update", lambda figure: drawn.append(("same", figure)))
     for step in range(25, 1001, 25):
-        progress(report(step, warnings=[SURE] if step == 50 else []))
+        progress(report(step, warnings=[D_WINS] if step == 50 else []))
     assert [how for how, _ in drawn] == ["new"] + ["same"] * 4
     title = drawn[-1][1].get_suptitle()
     assert "step 1000 of 1000" in title and "Loss_D 0.71" in title and "2:05 left" in title
-    assert progress.warnings == [f"Warning, step 50: {SURE}"]
+    assert progress.warnings == [f"Warning, step 50: {D_WINS}"]
     assert capsys.readouterr().err.count("Warning, step 50") == 1
     assert plt.get_fignums() == []
 
 
 def test_progress_in_a_notebook_waits_for_the_first_recorded_row(frames, monkeypatch):
     run = FakeRun()
-    run.history, run.frames = History(), frames
+    run.history, run.frames = History(OBJECTIVE.metrics), frames
     progress, drawn = NotebookProgress(run), []
     monkeypatch.setattr(progress.handle, "display", drawn.append)
     progress(report(25))

@@ -55,10 +55,16 @@ def generator(bias=False, eps=1e-5, last=False, gamma=1.0, std=0.02, relu=True, 
     def function(random):
         norm, act = nn.BatchNorm2d, nn.ReLU if relu else nn.Identity
         network = nn.Sequential(
-            nn.ConvTranspose2d(10, 16, 4, 1, 0, bias=bias), norm(16, eps), act(),
-            nn.ConvTranspose2d(16, 8, 4, 2, 1, bias=bias), norm(8, eps), act(),
-            nn.ConvTranspose2d(8, 1, 4, 2, 1, bias=False), *([norm(1)] if last else []), nn.Tanh(),
-        )  # fmt: skip
+            nn.ConvTranspose2d(10, 16, 4, 1, 0, bias=bias),
+            norm(16, eps),
+            act(),
+            nn.ConvTranspose2d(16, 8, 4, 2, 1, bias=bias),
+            norm(8, eps),
+            act(),
+            nn.ConvTranspose2d(8, 1, 4, 2, 1, bias=False),
+            *([norm(1)] if last else []),
+            nn.Tanh(),
+        )
         with torch.no_grad():
             for layer in network:
                 if isinstance(layer, nn.ConvTranspose2d):

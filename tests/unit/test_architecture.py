@@ -9,8 +9,8 @@ from matplotlib.patches import Polygon
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcgan_utils import architecture
-from dcgan_utils.architecture import draw_network, trace
+from dcgan_utils.drawing import architecture
+from dcgan_utils.drawing.architecture import draw_network, trace
 from dcgan_utils.networks import Discriminator, Generator
 
 GENERATOR = Generator(32, 3, 10, 4), torch.zeros(2, 10)
@@ -63,8 +63,11 @@ def test_tracing_on_the_meta_device():
 def extents(ax):
     """Return (length, height) of each block's front, from left to right."""
     corners = [patch.get_xy() for patch in ax.patches if isinstance(patch, Polygon)]
-    fronts = [xy for xy in corners if len({round(y, 6) for y in xy[:, 1]}) == 2
-              and len({round(x, 6) for x in xy[:, 0]}) == 2]  # fmt: skip
+    fronts = [
+        xy
+        for xy in corners
+        if len({round(y, 6) for y in xy[:, 1]}) == 2 and len({round(x, 6) for x in xy[:, 0]}) == 2
+    ]
     return [(xy[:, 0].max() - xy[:, 0].min(), xy[:, 1].max() - xy[:, 1].min()) for xy in fronts]
 
 

@@ -48,8 +48,11 @@ def stamps(crop=2, overwrite=False, flip=False, swap=False, channel=None, in_pla
             for column in range(x.shape[2]):
                 parts = x[:, row, column, None, None, None] * weight
                 stamp = parts.sum(0) if channel is None else parts[channel]
-                area = (slice(None), slice(row * stride, row * stride + side),
-                        slice(column * stride, column * stride + side))  # fmt: skip
+                area = (
+                    slice(None),
+                    slice(row * stride, row * stride + side),
+                    slice(column * stride, column * stride + side),
+                )
                 sheet[area] = stamp if overwrite else sheet[area] + stamp
         first = padding if crop == 2 else 0
         last = padding * (crop >= 1)
@@ -84,8 +87,13 @@ WRONG = [
     (check_convolution, loops(step=False), "window of output"),
     (check_convolution, loops(rows_for_both=True), "stopped with|Count rows and columns"),
     (check_convolution, loops(in_place=True), "changed the image"),
-    (check_convolution, lambda x, k, s, p: torch.zeros_like(F.conv2d(
-        x[None, None], k[None, None], stride=s, padding=p)[0, 0]), "all zeros"),
+    (
+        check_convolution,
+        lambda x, k, s, p: torch.zeros_like(
+            F.conv2d(x[None, None], k[None, None], stride=s, padding=p)[0, 0]
+        ),
+        "all zeros",
+    ),
     (check_transposed_convolution, stamps(crop=0), "padding cut off"),
     (check_transposed_convolution, stamps(crop=1), "padding cut off"),
     (check_transposed_convolution, stamps(overwrite=True), "overlapping"),
@@ -97,9 +105,12 @@ WRONG = [
     (check_upsampler, upsampler(PADDED), "layer 1 to write equally often"),
     (check_upsampler, upsampler(FOUR, PADDED), "layer 2 to write equally often"),
     (check_upsampler, upsampler(FOUR, THREE), r"\(1, 1, 28, 28\)"),
-    (check_upsampler, lambda: nn.Sequential(
-        nn.Upsample(scale_factor=4), nn.Conv2d(8, 1, 3, 1, 1)), "two layers of ConvTranspose2d"),
-]  # fmt: skip
+    (
+        check_upsampler,
+        lambda: nn.Sequential(nn.Upsample(scale_factor=4), nn.Conv2d(8, 1, 3, 1, 1)),
+        "two layers of ConvTranspose2d",
+    ),
+]
 
 # What a hint must not give away.
 SECRETS = ["stride + 1", "i * stride", "+=", "kernel_size=4", "28, 14", "is 13"]

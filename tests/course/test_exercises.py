@@ -12,7 +12,7 @@ import wrong_answers
 
 from dcgan_utils import exercises
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CHECKERS = [getattr(exercises, name) for name in exercises.__all__]
 MODULES = [
     importlib.import_module(f"wrong_answers.{module.name}")

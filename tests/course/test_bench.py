@@ -1,10 +1,7 @@
 """The benchmark: both programs do the same work, and its arithmetic and its tables are right."""
 
-import csv
 import math
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,11 +11,11 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from dcgan_utils.config import preset
 from dcgan_utils.data import Images
 from dcgan_utils.training import Training
-from figures import bench
-from figures.tutorial import Tutorial
+from experiments import bench, measuring, quality, speed
+from experiments.tables import RESULTS, read
+from experiments.tutorial import Tutorial
 
-ROOT = Path(__file__).resolve().parents[1]
-SMALL = preset("smoke", data="digits", batch_size=4, device="cpu")  # 16x16, width 8
+SMALL = preset("smoke", data="embedded", batch_size=4, device="cpu")  # 16x16, width 8
 
 
 @pytest.fixture
@@ -45,7 +42,7 @@ def test_a_step_of_the_tutorial_changes_both_networks(tutorial, real):
             assert not torch.equal(parameter, old[name]), name
 
 
-@pytest.mark.parametrize("config", [SMALL, bench.CLASSROOM, bench.MNIST64])
+@pytest.mark.parametrize("config", [SMALL, measuring.CLASSROOM, measuring.MNIST64])
 def test_the_tutorial_has_the_networks_of_the_course(config):
     config = replace(config, device="cpu")
     pixels = torch.zeros(config.batch_size, 1, *2 * [config.image_size], dtype=torch.uint8)
@@ -104,15 +101,15 @@ def test_the_work_of_a_step_is_what_a_hand_counts():
     d_step = 2 * (d + d - d_first)  # weights, and inputs but the image, for both batches
     g_step = d + g + g - g_first  # D's inputs; G's weights, and inputs but z
     ours = 2 * (forward + d_step + g_step) / 1e9
-    assert bench.gflop_per_image("course", SMALL) == pytest.approx(ours, rel=1e-9)
+    assert measuring.gflop_per_image("course", SMALL) == pytest.approx(ours, rel=1e-9)
     theirs = ours + 2 * d / 1e9  # and D's weights in G's step
-    assert bench.gflop_per_image("tutorial", SMALL) == pytest.approx(theirs, rel=1e-9)
+    assert measuring.gflop_per_image("tutorial", SMALL) == pytest.approx(theirs, rel=1e-9)
 
 
 def test_ratios_go_pair_by_pair():
-    assert bench.ratios([10, 20, 40], [30, 40, 60]) == (2, 1.5, 3)
+    assert measuring.ratios([10, 20, 40], [30, 40, 60]) == (2, 1.5, 3)
     with pytest.raises(ValueError):
-        bench.ratios([1, 2], [1])
+        measuring.ratios([1, 2], [1])
 
 
 def test_the_pace_counts_the_timed_steps_only(monkeypatch):
@@ -123,8 +120,8 @@ def test_the_pace_counts_the_timed_steps_only(monkeypatch):
         asked.append(steps)
         clock[0] += 0.5 * steps if len(asked) > 1 else 9.0
 
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
-    assert bench.images_per_second(run, batch_size=10, seconds=20) == 20
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: clock[0])
+    assert measuring.images_per_second(run, batch_size=10, seconds=20) == 20
     assert asked == [2, 2, 40]
 
 
@@ -133,9 +130,8 @@ def test_the_course_takes_as_many_steps_as_are_counted():
     images = Images(torch.zeros(2, 1, 16, 16, dtype=torch.uint8), "zeros")
     training = Training(replace(SMALL, batch_size=2, epochs=1), images)
     assert training.total == 1
-    run = bench.going_on(training)
     for steps, finished in ((1, 1), (4, 5)):
-        run(steps)
+        training.run(steps=steps)
         assert training.step == finished
 
 
@@ -146,15 +142,15 @@ def test_the_clock_stands_still_while_the_judge_looks(monkeypatch):
         clock[0] += 50
         return generator
 
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(bench, "distance", judged)
-    looks = bench.Looks("course", line=30)
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(quality, "distance", judged)
+    course = quality.Course("course", line=30)
     answers = []
     for step, value in ((1, 31.0), (2, 30.0)):
         clock[0] += 7
-        answers.append(looks.look(step, value))
+        answers.append(course.judge(step, value))
     assert answers == [False, True]
-    assert looks.found == [(1, 7, 31.0), (2, 14, 30.0)]
+    assert course.found == [(1, 7, 31.0), (2, 14, 30.0)]
 
 
 # Tables
@@ -164,19 +160,21 @@ def speed_rows():
     rows = []
     for program, paces in (("tutorial", (100.0, 200.0)), ("course", (300.0, 400.0))):
         where = {"setting": "small", "program": program}
-        rows.append(bench.row("speed-classroom", "gflop", 0.5, **where))
+        rows.append(measuring.row("speed-classroom", "gflop", 0.5, **where))
         for run, pace in enumerate(paces):
-            rows.append(bench.row("speed-classroom", "images_per_second", pace, run=run, **where))
-            rows.append(bench.row("speed-classroom", "memory", 10.0 + run, run=run, **where))
+            rows.append(
+                measuring.row("speed-classroom", "images_per_second", pace, run=run, **where)
+            )
+            rows.append(measuring.row("speed-classroom", "memory", 10.0 + run, run=run, **where))
     rows += [
-        bench.row("speed-classroom", "product float32", rate, setting="small", run=run)
+        measuring.row("speed-classroom", "product float32", rate, setting="small", run=run)
         for run, rate in enumerate((500.0, 1000.0))
     ]
     return rows
 
 
 def test_the_table_of_speeds():
-    _, theirs, ours = bench.speed_table(speed_rows())
+    _, theirs, ours = speed.speed_table(speed_rows())
     # 100 x 0.5 of 500 and 200 x 0.5 of 1000: 10%; 300 x 0.5 of 500 and 400 x 0.5 of 1000: 25%
     assert theirs == ["small", "tutorial", "150", "1", "11", "0.500", "10%", "not available"]
     expected = ["small", "course", "350", "2.50 (2.00 to 3.00)", "11", "0.500", "25%"]
@@ -188,43 +186,43 @@ def test_a_line_that_was_not_reached_is_not_a_time():
     for program, values in (("tutorial", (90.0, 31.0)), ("course", (50.0, 29.0))):
         for step, value in zip((100, 200), values):
             where = {"setting": 30.0, "program": program, "run": 0, "at": step}
-            rows.append(bench.row("quality", "seconds", step / 10, **where))
-            rows.append(bench.row("quality", "distance", value, **where))
-    assert bench.quality_table(rows)[1:] == [
+            rows.append(measuring.row("quality", "seconds", step / 10, **where))
+            rows.append(measuring.row("quality", "distance", value, **where))
+    assert quality.quality_table(rows)[1:] == [
         ["tutorial", "0", "> 20", "200", "31.0"],
         ["course", "0", "20", "200", "29.0"],
     ]
 
 
 def test_parts_replace_their_own_figures_only():
-    old = [bench.row(part, "seconds", 1.0) for part in ("startup", "equal")]
-    new = [bench.row("startup", "seconds", 2.0), bench.row("machine", "torch", "2")]
+    old = [measuring.row(part, "seconds", 1.0) for part in ("startup", "equal")]
+    new = [measuring.row("startup", "seconds", 2.0), measuring.row("machine", "torch", "2")]
     old.append(new[1])
     assert bench.replaced(old, new) == [new[1], new[0], old[1]]
 
 
 def test_figures_of_another_machine_are_not_in_one_table_with_new_ones():
-    old = [bench.row("machine", "torch", "1"), bench.row("equal", "seconds", 1.0)]
-    new = [bench.row("machine", "torch", "2"), bench.row("startup", "seconds", 2.0)]
+    old = [measuring.row("machine", "torch", "1"), measuring.row("equal", "seconds", 1.0)]
+    new = [measuring.row("machine", "torch", "2"), measuring.row("startup", "seconds", 2.0)]
     assert bench.replaced(old, new) == new
 
 
 def test_the_picture_of_scaling_draws_every_point():
-    rows = [bench.row("scaling", "product float32", 100.0)]
+    rows = [measuring.row("scaling", "product float32", 100.0)]
     paces = {("width", 8): 10.0, ("image_size", 128): 80.0}
-    for setting, sizes in bench.SCALED.items():
+    for setting, sizes in speed.SCALED.items():
         for size in sizes:
             where = {"setting": setting, "at": size}
             pace = paces.get((setting, size), 50.0)
-            rows.append(bench.row("scaling", "images_per_second", pace, **where))
-            rows.append(bench.row("scaling", "gflop", 1.0, **where))
-    ax = bench.scaling_picture(rows)
-    for panel, (setting, sizes) in zip(ax.figure.axes, bench.SCALED.items()):
+            rows.append(measuring.row("scaling", "images_per_second", pace, **where))
+            rows.append(measuring.row("scaling", "gflop", 1.0, **where))
+    ax = speed.scaling_picture(rows)
+    for panel, (setting, sizes) in zip(ax.figure.axes, speed.SCALED.items()):
         limit, measured = (line.get_xydata().tolist() for line in panel.lines)
         assert limit == [[size, 100] for size in sizes]
         assert measured == [[size, paces.get((setting, size), 50)] for size in sizes]
     assert "10% (width 8) to 80% (image size 128)" in ax.figure.get_suptitle()
-    bench.plots.to_png(ax)
+    speed.plots.to_png(ax)
 
 
 def test_the_command_refuses_a_part_that_is_not_there(capsys):
@@ -244,20 +242,10 @@ def test_the_command_refuses_what_would_fail_after_minutes(arguments, capsys):
     assert f"{name} is {value}" in capsys.readouterr().err
 
 
-# What the house says of it
+# What is stored
 
 
-def test_makefile_and_readme_name_the_command():
-    assert re.search(
-        r"^bench:.*\n\t.+ -m figures\.bench", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M
-    )
-    assert "make bench" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_stored_tables_are_those_of_the_figures_and_stand_in_the_readme():
-    with open(ROOT / "figures" / "bench.csv", encoding="utf-8") as file:
-        tables = bench.markdown(list(csv.DictReader(file)))
-    assert tables == (ROOT / "figures" / "bench.md").read_text(encoding="utf-8")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for table in tables.strip().split("\n\n")[1:]:
-        assert table in readme, f"make the README say:\n{table}"
+def test_stored_rows_are_of_one_machine_and_make_every_table():
+    tables = bench.tables(read(RESULTS / "bench.csv"))
+    assert {"bench_machine", "bench_speed", "bench_startup", "bench_quality"} <= set(tables)
+    assert "torch" in tables["bench_machine"]

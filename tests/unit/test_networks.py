@@ -8,11 +8,11 @@ from dcgan_utils.config import UserError
 from dcgan_utils.networks import (
     Discriminator,
     Generator,
-    draw_latents,
     feature_widths,
     initialize_weights,
-    network_from_weights,
 )
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.weights import network_from_weights
 
 # Written by hand for width 4 and latent size 10: each layer's (channels, side), from z on.
 GENERATOR_SHAPES = {

@@ -64,8 +64,9 @@ def test_transposed_convolution_equals_pytorch(
 @given(side, kernel, small, st.integers(0, 3))
 def test_the_sizes_are_those_of_pytorch(size, k, stride, padding):
     if k <= size + 2 * padding:
-        expected = F.conv2d(torch.zeros(1, 1, size, size), torch.zeros(1, 1, k, k),
-                            stride=stride, padding=padding).shape[-1]  # fmt: skip
+        expected = F.conv2d(
+            torch.zeros(1, 1, size, size), torch.zeros(1, 1, k, k), stride=stride, padding=padding
+        ).shape[-1]
         assert layers.output_size(size, k, stride, padding) == expected
     else:
         with pytest.raises(UserError, match="kernel is"):
@@ -131,7 +132,7 @@ X, W = torch.zeros(1, 2, 5, 5), torch.zeros(3, 2, 3, 3)
         (lambda: layers.BatchNorm(3)(torch.zeros(4, 3, 2)), r"allowed: \(N, 3\)"),
         (lambda: layers.BatchNorm(3)(torch.zeros(1, 3)), "one value in a channel"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(UserError, match=message):
         call()

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from dcgan_utils import animations, diagrams
 from dcgan_utils.config import UserError
+from dcgan_utils.drawing import animations, diagrams
 
-IMAGE = torch.tensor([[1.0, 2, 0, 1, 3], [0, 1, 2, 0, 1], [2, 0, 1, 1, 0], [1, 3, 0, 2, 1],
-                      [0, 1, 1, 0, 2]])  # fmt: skip
+IMAGE = torch.tensor(
+    [[1.0, 2, 0, 1, 3], [0, 1, 2, 0, 1], [2, 0, 1, 1, 0], [1, 3, 0, 2, 1], [0, 1, 1, 0, 2]]
+)
 SMALL = torch.tensor([[1.0, 2, 0], [3, 1, 2], [0, 1, 1]])
 KERNEL = torch.tensor([[1.0, 0, -1], [2, 1, 0], [0, -1, 1]])
 

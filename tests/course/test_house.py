@@ -1,0 +1,240 @@
+"""The house in order: README, results, dependencies, imports and style say what is true."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import dcgan_utils
+from dcgan_utils.__main__ import Judge, Resume, Sample, Train, options_of
+from dcgan_utils.config import PRESETS, UserError
+from experiments import compare, tables
+from figures import house
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.md")}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def tracked():
+    """Return the files that git has; skip where there is no git, as in a downloaded archive."""
+    result = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if result.returncode != 0:
+        pytest.skip("not a git checkout")
+    return result.stdout.split()
+
+
+# README
+
+
+def readme_commands():
+    """Return the commands of README's shell blocks, each as one line, without comments."""
+    blocks = re.findall(r"```(?:sh|bat)\n(.*?)```", README.replace("\\\n", ""), re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_links_lead_somewhere():
+    text = "\n".join(PAGES.values())
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", text)
+    local = [a or b for a, b in links if not (a or b).startswith("http")]
+    assert len(local) >= 8
+    for link in local:
+        assert (ROOT / link).exists(), link
+
+
+def test_readme_anchors_exist():
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
+        assert anchor in slugs, anchor
+
+
+def test_readme_make_commands_are_in_the_makefile():
+    targets = set(
+        re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    used = {shlex.split(line)[1] for line in readme_commands() if line.startswith("make ")}
+    assert {"train", "test", "lab", "notebooks", "figures"} <= used <= targets
+
+
+def test_readme_python_commands_parse():
+    """Each `python -m dcgan_utils ...` of the README is understood, all its options included."""
+    commands = [line for line in readme_commands() if "python -m dcgan_utils" in line]
+    assert len(commands) >= 4
+    kinds = {kind.__name__.lower(): kind for kind in (Train, Resume, Sample, Judge)}
+    for line in commands:
+        command, *arguments = shlex.split(line.split("dcgan_utils", 1)[1])
+        if arguments != ["--help"]:
+            options_of(kinds[command], arguments)  # or it leaves with an error
+
+
+def test_a_command_with_a_wrong_option_does_not_parse():
+    for wrong in (["--bogus", "3"], ["--seed", "abc"], ["--preset", "mnist46"]):
+        with pytest.raises((SystemExit, UserError)):
+            options_of(Train, wrong)
+
+
+def test_readme_lists_every_notebook_and_preset():
+    for notebook in NOTEBOOKS:
+        assert f"notebooks/{notebook.name}" in README
+    for name in PRESETS:
+        assert f"`{name}`" in README
+
+
+def test_readme_fits_its_first_readers():
+    assert len(README.splitlines()) <= 150
+
+
+def test_readme_has_the_map_that_its_imports_draw():
+    assert house.drawn() in README, "python -m figures.house draws it again"
+
+
+# Results
+
+
+def test_the_tables_of_results_have_been_written():
+    """`python -m experiments.tables` would change nothing."""
+    page = PAGES["RESULTS.md"]
+    assert tables.fill(page, tables.all_tables()) == page
+    assert len(re.findall(r"<!-- end -->", page)) >= 6
+
+
+def test_a_page_is_filled_between_its_marks_only():
+    page = "before\n<!-- one -->\nold\n<!-- end -->\nafter\n"
+    assert tables.fill(page, {"one": "| new |"}) == page.replace("old", "| new |")
+    with pytest.raises(KeyError, match="one"):
+        tables.fill(page, {"two": ""})
+
+
+def test_recipes_are_the_rows_without_their_seeds_and_machines_are_not_mixed():
+    columns = ["settings", "average", "steps", "distance", "top_probability", "precision", "recall"]
+    columns += ["device", "torch"]
+    rows = [
+        ["a=1, seed=0", "0.9", "7", "1.0", "0.5", "0.2", "0.3", "A", "2"],
+        ["a=1, seed=1", "0.9", "7", "4.0", "0.6", "0.4", "0.3", "A", "2"],
+        ["a=1, b=2, seed=0", "0.9", "8", "3.0", "0.5", "0.2", "0.3", "A", "2"],
+        ["a=1, seed=0", "0", "7", "5.0", "0.5", "0.2", "0.3", "B", "2"],
+    ]
+    first, second = compare.summary([dict(zip(columns, row)) for row in rows]).split("\n\nMNIST, B")
+    assert first.splitlines()[4:] == [
+        "| a=1 | 0.9 | 2 | 7 | 2.5 | 1.0 to 4.0 | 0.550 | 0.30 | 0.30 |",
+        "| a=1, b=2 | 0.9 | 1 | 8 | 3.0 | 3.0 to 3.0 | 0.500 | 0.20 | 0.30 |",
+    ]
+    assert second.splitlines()[4:] == [
+        "| a=1 | 0 | 1 | 7 | 5.0 | 5.0 to 5.0 | 0.500 | 0.20 | 0.30 |"
+    ]
+
+
+# Dependencies
+
+
+def test_environment_yml_takes_its_packages_from_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, (by_pip,) = (
+        environment["dependencies"][0],
+        *[
+            part if isinstance(part, str) else list(part.values())
+            for part in environment["dependencies"][1:]
+        ],
+    )
+    assert python == f"python{PROJECT['requires-python']}"
+    assert pip == "pip"
+    assert by_pip == ["--constraint constraints.txt", "--editable .[test]"]
+    assert environment["channels"] == ["conda-forge"]
+
+
+def test_constraints_pin_every_dependency_within_its_range():
+    pins = dict(
+        line.lower().split("==")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    for requirement in map(Requirement, wanted):
+        assert pins[requirement.name.lower()] in requirement.specifier, requirement
+
+
+def test_every_dependency_states_its_reason():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    entries = re.findall(r'^    "[\w\-]+>=.*$', text, re.MULTILINE)
+    extra = PROJECT["optional-dependencies"]["test"]
+    assert len(entries) == len(PROJECT["dependencies"] + extra)
+    for entry in entries:
+        assert "# " in entry, entry
+
+
+def test_style():
+    for command in (["format", "--check"], ["check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "."]
+        result = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout
+
+
+def test_nothing_large_or_private_is_tracked():
+    for name in tracked():
+        path = ROOT / name
+        if path.exists():
+            assert path.stat().st_size < 3_200_000, name
+        assert not name.startswith(("data/", "runs/", ".venv/")), name
+
+
+def test_imports_go_one_way():
+    """Rooms can be put in an order in which each imports from earlier ones only."""
+    order = house.in_order(house.imports())
+    assert order.index("config") < order.index("data") < order.index("training")
+    assert order.index("losses") < order.index("training") < order.index("runs")
+    assert order[-1] == "__main__"
+    with pytest.raises(ValueError, match="circular.*a.*b"):
+        house.in_order({"a": {"b"}, "b": {"a"}, "c": set()})
+
+
+def test_no_module_is_long():
+    """About 300 lines; a module that needs more says why in its docstring."""
+    for folder in ("dcgan_utils", "experiments", "figures"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 310, path
+
+
+def test_a_room_is_entered_by_its_door():
+    """Outside of a room, only names that its `__init__` lists are used, or its modules by name."""
+    rooms = {
+        name: set(importlib.import_module(f"dcgan_utils.{name}").__all__)
+        for name in ("data", "judging", "training", "runs")
+    }
+    package = ROOT / "dcgan_utils"
+    for path in package.rglob("*.py"):
+        depth = len(path.relative_to(package).parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == depth and node.module in rooms:
+                used = {alias.name for alias in node.names}
+                assert used <= rooms[node.module], (path, used - rooms[node.module])
+
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(dcgan_utils.__path__, "dcgan_utils.")
+    if not module.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_are_true(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_docstring_examples():
+    found = [doctest.DocTestFinder().find(importlib.import_module(name)) for name in MODULES]
+    assert sum(len(test.examples) for tests in found for test in tests) >= 8

@@ -1,0 +1,146 @@
+"""The rules for notebooks and for the teachers' page that speaks of them."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEACHERS = (ROOT / "TEACHERS.md").read_text(encoding="utf-8")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+# Notebooks
+
+
+def cells(notebook, kind):
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_notebooks_are_stored_as_executed(notebook):
+    counts = [cell.execution_count for cell in cells(notebook, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in cells(notebook, "code"):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+
+
+def test_a_cell_that_is_not_compared_is_followed_by_one_that_asserts(notebook):
+    """Markdown may stand between them; Python 3's `assert` must be in the next code cell."""
+    code = cells(notebook, "code")
+    for cell, after in zip(code, [*code[1:], None]):
+        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+            only_a_picture = (
+                all(output.get("data", {}).get("image/png") for output in cell.outputs)
+                and "progress" not in cell.source
+            )
+            assert only_a_picture or (after and "assert" in after.source), cell.source
+            assert re.match("# .*(depends on|differ)", cell.source), f"give a reason: {cell.source}"
+
+
+def test_notebook_tags_are_known(notebook):
+    for cell in notebook.cells:
+        assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
+
+
+def test_notebooks_open_and_close_as_they_should(notebook):
+    markdown = [cell.source for cell in cells(notebook, "markdown")]
+    opening, whole = markdown[0], "\n".join(markdown)
+    for words in ("**You will be able to**", "**You should know**", "**Time**", "CPU cores"):
+        assert words in opening
+    for heading in ("Summary", "Exercises", "Where to go next"):
+        assert re.search(rf"^## .*{heading}", whole, re.MULTILINE), heading
+
+
+def test_notebook_exercises_are_complete(notebook):
+    """Each has a purpose, a difficulty, minutes, a stub, a checker, a hint and a solution."""
+    markdown = "\n".join(cell.source for cell in cells(notebook, "markdown"))
+    code = "\n".join(cell.source for cell in cells(notebook, "code"))
+    exercises = re.findall(r"^### \d\.\d .+\((?:easy|medium|hard), \d+ minutes\)$", markdown, re.M)
+    assert len(exercises) >= 3
+    for part in ("*Purpose:", "<summary>Hint</summary>", "<summary>Solution</summary>"):
+        assert markdown.count(part) == len(exercises)
+    assert code.count("raise NotImplementedError") == len(exercises)
+    assert len(re.findall(r"^_ = check_", code, re.MULTILINE)) == len(exercises)
+
+
+def test_notebook_cells_are_short(notebook):
+    """Most code cells fit STYLE's 3 to 10 lines; none is long."""
+    lengths = sorted(len(cell.source.splitlines()) for cell in cells(notebook, "code"))
+    assert lengths[len(lengths) // 2] <= 8 and lengths[-1] <= 24
+
+
+def test_notebook_pictures_are_small(notebook):
+    assert len(nbformat.writes(notebook)) < 3_200_000
+
+
+def test_notebooks_name_no_machine(notebook):
+    text = nbformat.writes(notebook)
+    for folder in (Path.home(), ROOT, Path(tempfile.gettempdir())):
+        assert f"{folder}/" not in text
+
+
+# The teachers' page
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_teachers_page_has_all_that_a_lesson_needs(path):
+    part = TEACHERS.split(f"\n## {path.name[:2]} ")[1].split("\n## ")[0]
+    assert f"(notebooks/{path.name})" in part
+    for heading in (
+        "Goal",
+        "Minutes",
+        "Question to the class",
+        "Misconceptions",
+        "If there are only ten minutes",
+        "Answers to what is left open",
+    ):
+        assert f"**{heading}**" in part
+    misconceptions = part.split("**Misconceptions**")[1].split("**If")[0]
+    for number in ("1.", "2."):
+        told = misconceptions.split(f"\n{number} ")[1].split("\n2. ")[0]
+        assert "ell" in told and re.search(r"\[\d+\]", told), "name the cell that settles it"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_teachers_page_names_cells_that_are_there(path):
+    """ "Section 5, cell [26]" and "cells [36] and [39]": each cell stands in the section named."""
+    section, stands_in = 0, {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if headings := re.findall(r"^## (\d+)\.", cell.source, re.MULTILINE):
+            section = int(headings[-1])
+        if cell.cell_type == "code":
+            stands_in[cell.execution_count] = section
+    part = " ".join(TEACHERS.split(f"\n## {path.name[:2]} ")[1].split("\n## ")[0].split())
+    assert {int(number) for number in re.findall(r"\[(\d+)\]", part)} <= set(stands_in)
+    named = re.findall(r"[Ss]ection (\d+), cells? ((?:\[\d+\](?:,| and| to)? ?)+)", part)
+    assert len(named) >= 3
+    for number, cells in named:
+        for cell in re.findall(r"\d+", cells):
+            assert stands_in[int(cell)] == int(number), f"section {number}, cell [{cell}]"
+
+
+def minutes_to_read(notebook):
+    return re.search(r"\*\*Time\*\*: (\d+) minutes to read", notebook.cells[0].source)[1]
+
+
+def test_readme_and_teachers_page_give_the_minutes_that_the_notebooks_give():
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        read, number = minutes_to_read(notebook), path.name[:2]
+        text = "\n".join(cell.source for cell in notebook.cells)
+        exercises = sum(map(int, re.findall(r"^### \d.\d .+, (\d+) minutes\)$", text, re.M)))
+        assert re.search(rf"\({re.escape(f'notebooks/{path.name}')}\) \|.+\| {read} min \|", README)
+        assert re.search(
+            rf"^\| {number} .+\| {read} min \|.+\| {exercises} min \|$", TEACHERS, re.M
+        )
+        assert re.search(rf"^## {number} ", TEACHERS, re.M)

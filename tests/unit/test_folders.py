@@ -1,0 +1,164 @@
+"""Folders of images: which are found, how they are decoded, and that it is done once."""
+
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from dcgan_utils.config import Config, UserError
+from dcgan_utils.data import Images, folders, load_images
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+    return tmp_path / "cache" / "dcgan_utils"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six color images of two classes, of unequal sizes, in a folder called "flowers"."""
+    noise = np.random.default_rng(2)
+    for number in range(6):
+        path = tmp_path / "flowers" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (40 + 3 * number, 50, 3)
+        Image.fromarray(noise.integers(0, 256, shape, dtype=np.uint8)).save(path)
+    return tmp_path / "flowers"
+
+
+def load_folder(folder: Path, **settings) -> Images:
+    return load_images(Config(data=str(folder), **{"fit": "resize", **settings}))
+
+
+def test_folder_is_torchvisions_image_folder(folder):
+    images = load_folder(folder)
+    steps = [transforms.Resize(32), transforms.CenterCrop(32), transforms.PILToTensor()]
+    expected = torch.stack([x for x, _ in ImageFolder(folder, transforms.Compose(steps))])
+    assert images.pixels.shape == (6, 3, 32, 32) and images.pixels.dtype == torch.uint8
+    assert (images.pixels.int() - expected.int()).abs().max() <= 1
+    theirs = ImageFolder(folder)
+    assert (images.source, images.repeats) == ("flowers", 1)
+    assert images.classes == tuple(theirs.classes) == ("a", "b")
+    assert images.labels.tolist() == theirs.targets == [0, 0, 0, 1, 1, 1]
+
+
+def test_folder_in_gray(folder):
+    gray = load_folder(folder, channels=1).pixels
+    assert gray.shape == (6, 1, 32, 32)
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)  # ITU-R BT.601, as Pillow's "L"
+    color = (load_folder(folder).pixels * weights).sum(1, keepdim=True)
+    assert (gray - color).abs().max() < 2
+
+
+def test_folder_without_class_folders(folder):
+    assert load_folder(folder / "a").classes == ("",)
+    assert torch.equal(load_folder(folder / "a").pixels, load_folder(folder).pixels[:3])
+
+
+def test_folder_padded(folder):
+    padded = load_folder(folder, fit="pad", image_size=64).pixels
+    with Image.open(folder / "a" / "0.png") as image:
+        expected = transforms.PILToTensor()(image)  # (3, 40, 50)
+    assert torch.equal(padded[0, :, 12:52, 7:57], expected)
+    with pytest.raises(UserError, match=r"0\.png: .*40x50.*image_size 32.*--fit resize"):
+        load_folder(folder, fit="pad", image_size=32)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
+def test_damaged_image_is_named(folder, damage):
+    path = folder / "b" / "3.png"
+    content = {"truncated": path.read_bytes()[:2000], "text": b"hello", "empty": b""}[damage]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"3\.png can't be read"):
+        load_folder(folder)
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(UserError, match="no folder 'mnits'.*mnist"):
+        load_folder(Path("mnits"))
+    (tmp_path / "empty" / "inside").mkdir(parents=True)
+    with pytest.raises(UserError, match="empty has no images.*Put"):
+        load_folder(tmp_path / "empty")
+
+
+def test_folder_larger_than_half_the_memory(folder, monkeypatch):
+    needed = 6 * 3 * 32 * 32
+
+    def machine_with(memory):
+        known = psutil.virtual_memory()._replace(total=memory)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: known)
+
+    machine_with(2 * needed)
+    load_folder(folder)
+    machine_with(2 * needed - 1)
+    monkeypatch.setattr(folders, "_decode", lambda *_: pytest.fail("loaded before it was refused"))
+    with pytest.raises(UserError, match="6 images.*half of this machine's"):
+        load_folder(folder)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_obeyed(tmp_path, orientation):
+    """The picture as it was meant, stored in each of the eight ways that a camera may store it."""
+    meant = np.zeros((16, 16, 3), dtype=np.uint8)
+    meant[:8, :8], meant[:8, 8:], meant[8:, :8] = 250, 150, 60  # three gray levels, and black
+    stored = {
+        1: meant,
+        2: meant[:, ::-1],
+        3: meant[::-1, ::-1],
+        4: meant[::-1],
+        5: meant.swapaxes(0, 1),
+        6: np.rot90(meant, 1),
+        7: meant.swapaxes(0, 1)[::-1, ::-1],
+        8: np.rot90(meant, -1),
+    }[orientation]
+    (tmp_path / "photos").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(np.ascontiguousarray(stored))
+    picture.save(tmp_path / "photos" / "one.png", exif=exif)
+    pixels = load_folder(tmp_path / "photos", image_size=16).pixels[0, 0]
+    assert pixels.tolist() == meant[..., 0].tolist()
+
+
+def test_a_folder_is_decoded_once(folder, cache, monkeypatch):
+    said = []
+    first = load_images(Config(data=str(folder), fit="resize"), said.append)
+    (kept,) = cache.iterdir()
+    assert str(kept) in said[0] and "decoded, and kept" in said[0]
+    assert {path.name for path in folder.iterdir()} == {"a", "b"}, "nothing beside the user's"
+    monkeypatch.setattr(folders, "_decode", lambda *_: pytest.fail("decoded again"))
+    again = load_images(Config(data=str(folder), fit="resize"), said.append)
+    assert torch.equal(first.pixels, again.pixels) and torch.equal(first.labels, again.labels)
+    assert str(kept) in said[1] and "before" in said[1]
+
+
+@pytest.mark.parametrize("change", ["another image", "an image more", "another size", "gray"])
+def test_what_was_kept_is_not_used_after_a_change(folder, change):
+    settings = {"another size": {"image_size": 16}, "gray": {"channels": 1}}.get(change, {})
+    before = load_folder(folder).pixels
+    if change == "another image":
+        Image.new("RGB", (40, 50), (1, 2, 3)).save(folder / "a" / "0.png")
+    if change == "an image more":
+        Image.new("RGB", (40, 50), (1, 2, 3)).save(folder / "a" / "more.png")
+    after = load_folder(folder, **settings).pixels
+    assert after.shape != before.shape or not torch.equal(after, before)
+
+
+def test_a_cache_that_cannot_be_written_is_no_failure(folder, cache):
+    cache.parent.parent.joinpath("cache").write_text("a file stands where the folder would be")
+    said = []
+    assert len(load_images(Config(data=str(folder), fit="resize"), said.append)) == 6
+    assert "could not be kept" in said[0]
+
+
+def test_decoding_shows_a_progress_bar(folder, capfd):
+    load_folder(folder)
+    shown = capfd.readouterr().err
+    assert "decoding" in shown and "6/6" in shown
