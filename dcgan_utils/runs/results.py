@@ -1,0 +1,160 @@
+"""What a run leaves in its folder: weights, pictures, summary, new samples, the judge's verdict.
+
+Matplotlib is imported where pictures are drawn: it takes a second, and training does not need it.
+"""
+
+import json
+import platform
+from pathlib import Path
+
+import torch
+
+from .. import judging
+from ..config import Config, UserError
+from ..data import SOURCES
+from ..files import read_file, write_file
+from ..networks import Generator
+from ..sampling import sample_new
+from ..training import Training, choose_device, device_name
+from ..weights import load_generator, save_weights
+
+
+def write_results(training: Training, folder: Path) -> dict:
+    """Write a run's weights, figures and pictures into its folder; return the summary."""
+    from ..drawing import animations, plots
+
+    save_weights(folder / "G.pth", training.sampler)
+    save_weights(folder / "D.pth", training.discriminator)
+    write_file(folder / "metrics.csv", training.history.to_csv())
+    frames = training.frames
+    last = frames[max(frames)]
+    real = training.images.pixels[: len(last)]
+    pictures = {
+        "losses.png": plots.to_png(plots.loss_curves(training.history)),
+        "scores.png": plots.to_png(plots.score_curves(training.history)),
+        "filmstrip.png": plots.to_png(plots.filmstrip(frames)),
+        "real_beside_fake.png": plots.to_png(plots.real_beside_fake(real, last)),
+        "animation.png": animations.animated_png(frames),
+    }
+    for name, content in pictures.items():
+        write_file(folder / name, content)
+    summary = summarize(training)
+    write_file(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
+    return summary
+
+
+def summarize(training: Training) -> dict:
+    """Return what a run was and how fast: the content of summary.json."""
+    shown = training.step * training.config.batch_size
+    return {
+        "data": training.images.source,
+        "images": len(training.images),
+        "steps": training.step,
+        "seconds": round(training.seconds, 1),
+        "images_per_second": round(shown / training.seconds, 1),
+        "device": device_name(training.device),
+        "precision": training.precision,
+        "seed": training.config.seed,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def last_line(summary: dict) -> str:
+    """Return the summary as the one line that a run ends with."""
+    return (
+        f"{summary['data']}: {summary['steps']} steps in {summary['seconds']} s, "
+        f"{summary['images_per_second']} images/s on {summary['device']}, {summary['precision']}"
+    )
+
+
+def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
+    """Write a picture of new samples.
+
+    Parameters
+    ----------
+    run
+        A run folder, or a file of a generator's weights.
+    out
+        The PNG file to write; must not exist.
+    count
+        How many images.
+    seed
+        Of the latent vectors, whose distribution is the run's (normal for a file alone).
+
+    Raises
+    ------
+    UserError
+        If `out` exists, `count` is below 1, or the generator can't be loaded.
+    """
+    from ..drawing import plots
+
+    if out.exists():
+        raise UserError(f"{out} exists and is left as it is. Choose another --out.")
+    if count < 1:
+        raise UserError(f"count is {count}; allowed: 1 or more.")
+    settings, generator = load_run(run) if run.is_dir() else (Config(), load_generator(run))
+    pixels = sample_new(generator, count, settings.latent, seed)
+    write_file(out, plots.to_png(plots.image_grid(pixels, f"{count} samples, seed {seed}")))
+
+
+def load_run(folder: Path) -> tuple[Config, Generator]:
+    """Return a finished run's settings and its generator, on the run's device if it is here.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or can't be read.
+    """
+    settings = Config(**json.loads(read_file(folder / "config.json")))
+    generator = load_generator(folder / "G.pth")
+    try:
+        device = choose_device(settings.device)
+    except UserError:  # trained on another machine
+        device = choose_device("auto")
+    return settings, generator.to(device)
+
+
+def judge_run(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
+    """Judge a finished run's samples, and store the verdict in its folder.
+
+    Parameters
+    ----------
+    folder
+        A run folder with its results. judgment.json and judgment.md in it are written anew.
+    count
+        How many samples to draw, 1,000 or more; no more of them are judged than there are real
+        digits to compare with.
+    seed
+        Of the latent vectors.
+
+    Returns
+    -------
+    table, line
+        The verdict as a Markdown table, and its short form.
+
+    Raises
+    ------
+    UserError
+        If there is no finished run, it did not train on digits, or `count` is too small.
+    """
+    summary = json.loads(read_file(folder / "summary.json"))
+    settings, generator = load_run(folder)
+    if not can_judge(settings):
+        raise UserError(judging.ONLY_DIGITS.format(summary["data"]))
+    judging.require_enough(count)
+    route = settings.data, settings.image_size, settings.fit
+    reference, known = judging.reference_for(*route), judging.known_digits(*route)
+    pixels = sample_new(generator, count, settings.latent, seed)
+    verdict = judging.judge_samples(pixels, settings.fit, reference, known)
+    judged = min(count, len(reference.others))
+    content = {"count": judged, "seed": seed, "route": reference.route, **verdict}
+    table = judging.table(verdict, reference)
+    write_file(folder / "judgment.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_file(folder / "judgment.md", table.encode())
+    return table, judging.one_line(verdict)
+
+
+def can_judge(config: Config) -> bool:
+    """Return whether a run with these settings, as stored, draws what the judge knows: digits."""
+    return config.data in SOURCES and SOURCES[config.data].digits
