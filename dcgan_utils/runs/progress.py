@@ -48,8 +48,12 @@ class TerminalProgress:
         self.metrics = training.objective.metrics
         self.stream, self.logged = stream, training.step * LOG_LINES // training.total
         self.bar = tqdm(
-            total=training.total, initial=training.step, unit="step", file=stream,
-            disable=not stream.isatty(), dynamic_ncols=True,
+            total=training.total,
+            initial=training.step,
+            unit="step",
+            file=stream,
+            disable=not stream.isatty(),
+            dynamic_ncols=True,
         )
 
     def __call__(self, report: Report) -> None:
@@ -101,15 +105,17 @@ class NotebookProgress:
     @in_style
     def _draw(self, report: Report) -> plt.Figure:
         figure = plt.figure(figsize=(11, 5.6))
-        panels = figure.subplot_mosaic([["losses", "samples"], ["scores", "samples"]],
-                                       width_ratios=[1.25, 1])
+        panels = figure.subplot_mosaic(
+            [["losses", "samples"], ["scores", "samples"]], width_ratios=[1.25, 1]
+        )
         loss_curves(self.training.history, panels["losses"])
         score_curves(self.training.history, panels["scores"])
         for name in ("losses", "scores"):
             panels[name].legend(loc="upper right", fontsize=9, ncols=3)
         newest = max(self.training.frames)
-        image_grid(self.training.frames[newest], f"Samples after step {newest}",
-                   ax=panels["samples"])
+        image_grid(
+            self.training.frames[newest], f"Samples after step {newest}", ax=panels["samples"]
+        )
         done = "█" * round(24 * report.step / report.total)
         line = describe(report, self.training.objective.metrics)
         figure.suptitle(

@@ -122,9 +122,9 @@ def test_the_reference_orders_real_blurred_and_noise(mnist):
 
 @pytest.fixture(scope="module")
 def digits():
-    """Return the embedded digits, their labels, and the reference that padded runs get."""
+    """Return 2,000 embedded digits, their labels, and the reference that padded runs get."""
     images = load_source("embedded")
-    return images.pixels, images.labels, judging.reference_for("embedded", 32, "pad")
+    return images.pixels[:2000], images.labels[:2000], judging.reference_for("embedded", 32, "pad")
 
 
 def test_stored_rows_are_those_of_the_stored_features():
@@ -145,8 +145,8 @@ def test_real_is_better_than_blurred_is_better_than_noise(digits):
 
 def test_ten_digits_are_better_than_nine(digits):
     pixels, labels, reference = digits
-    ten = pixels[torch.randperm(5000, generator=torch.Generator().manual_seed(0))[:4000]]
-    nine = pixels[labels != 4][:4000]
+    ten = pixels[torch.randperm(2000, generator=torch.Generator().manual_seed(0))[:1700]]
+    nine = pixels[labels != 4][:1700]
     all_ten, only_nine = measure(classify(ten), reference), measure(classify(nine), reference)
     assert all_ten["distance"] < only_nine["distance"]
     assert all_ten["divergence"] < only_nine["divergence"]
@@ -219,9 +219,9 @@ def test_without_mnist_nothing_is_downloaded(tmp_path, monkeypatch):
 def test_labeled_samples_teach_a_nearest_neighbor_classifier(digits):
     pixels, labels, _ = digits
     flat, labels = pixels.flatten(1).numpy(), labels.numpy()
-    first, last = slice(0, 4000), slice(4000, None)
+    first, last = slice(0, 1600), slice(1600, None)
     error = judging.nearest_neighbor_error(flat[first], labels[first], flat[last], labels[last])
-    assert error < 0.1
+    assert error < 0.15
     wrong = (labels[first] + 1) % 10
     assert judging.nearest_neighbor_error(flat[first], wrong, flat[last], labels[last]) > 0.9
 
