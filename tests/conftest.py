@@ -33,3 +33,12 @@ def new_training(smoke):
         return Training(config, load_images(config))
 
     return make
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Return an empty data root, away from the environment's own, with no proxy for 127.0.0.1."""
+    monkeypatch.setenv("DCGAN_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("DCGAN_MNIST_MIRROR", raising=False)
+    return tmp_path / "data"

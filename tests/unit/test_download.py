@@ -26,13 +26,7 @@ REAL_ROOT = os.environ.get("DCGAN_DATA")
 REAL_MIRROR = os.environ.get("DCGAN_MIRROR")
 
 
-@pytest.fixture(autouse=True)
-def root(tmp_path, monkeypatch):
-    """An empty data root, away from the environment's own, and no proxy before 127.0.0.1."""
-    monkeypatch.setenv("DCGAN_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv("DCGAN_MNIST_MIRROR", raising=False)
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("root")
 
 
 def load_mnist(files, notice=print, **settings) -> Images:
