@@ -60,7 +60,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     """
     if name == "float32" or (name == "auto" and not _reports_bf16(device)):
         return "float32"
-    if device.type == "cpu" and not _runs_bf16():
+    if device.type == "cpu" and not runs_bf16():
         if name == "bf16":
             raise UserError(
                 "precision is 'bf16', but this processor stops programs that use it: it reports "
@@ -79,7 +79,7 @@ def _reports_bf16(device: torch.device) -> bool:
 
 
 @functools.cache
-def _runs_bf16() -> bool:
+def runs_bf16() -> bool:
     """Multiply two matrices in a process of its own, if the CPU reports AMX; say if it survived.
 
     Some virtual machines report AMX and stop a program that uses it as an illegal instruction. No
@@ -89,7 +89,9 @@ def _runs_bf16() -> bool:
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return True
     forks = "fork" in multiprocessing.get_all_start_methods()
-    process = multiprocessing.get_context("fork" if forks else "spawn").Process(target=_multiply)
+    process = multiprocessing.get_context("fork" if forks else "spawn").Process(
+        target=multiply_in_bf16
+    )
     with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads: one is safe here,
         warnings.simplefilter("ignore", DeprecationWarning)  # as in DataLoader's workers
         process.start()
@@ -98,7 +100,8 @@ def _runs_bf16() -> bool:
     return process.exitcode == 0
 
 
-def _multiply() -> None:
+def multiply_in_bf16() -> None:
+    """Multiply two small matrices in bfloat16, or be stopped by the processor."""
     faulthandler.disable()  # a crash is an answer here, nothing to report
     torch.set_num_threads(1)  # the parent's threads are not in a fork
     a = torch.ones(64, 64, dtype=torch.bfloat16)

@@ -24,10 +24,10 @@ def processor(monkeypatch):
 
     def reports(**capabilities):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-        hardware._runs_bf16.cache_clear()
+        hardware.runs_bf16.cache_clear()
 
     yield reports
-    hardware._runs_bf16.cache_clear()
+    hardware.runs_bf16.cache_clear()
 
 
 def test_precision_follows_the_hardware(processor):
@@ -48,7 +48,7 @@ def test_bf16_where_amx_is_reported_but_does_not_run(processor, monkeypatch):
         os.kill(os.getpid(), signal.SIGILL)
 
     processor(amx_bf16=True)
-    monkeypatch.setattr(hardware, "_multiply", crash)
+    monkeypatch.setattr(hardware, "multiply_in_bf16", crash)
     assert choose_precision("auto", torch.device("cpu")) == "float32"
     with pytest.raises(UserError, match="AMX"):
         choose_precision("bf16", torch.device("cpu"))
@@ -57,5 +57,5 @@ def test_bf16_where_amx_is_reported_but_does_not_run(processor, monkeypatch):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows cannot fork")
 def test_bf16_where_amx_runs(processor, monkeypatch):
     processor(amx_bf16=True)
-    monkeypatch.setattr(hardware, "_multiply", lambda: None)
+    monkeypatch.setattr(hardware, "multiply_in_bf16", lambda: None)
     assert choose_precision("auto", torch.device("cpu")) == "bf16"

@@ -180,13 +180,19 @@ def test_no_step_waits_for_the_device(new_training, monkeypatch, average):
 
 
 def test_compiled_networks_train_alike(new_training, monkeypatch):
-    """Everything but the last stage, which makes machine code: that takes a minute on a CPU."""
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    """Everything but the last stages, which make machine code: they take a minute on a CPU."""
+    compiled_graphs = []
+
+    def backend(graph, inputs):
+        compiled_graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
     plain, compiled = new_training(average=0.9), new_training(average=0.9, compile=True)
     for _ in range(3):
         expected, got = plain.train_step()[0], compiled.train_step()[0]
         torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
-    assert compiled.discriminator._compiled_call_impl, "it was the compiled one that trained"
+    assert len(compiled_graphs) >= 2, "both networks were compiled"
     assert compiled.state_dict()["generator"].keys() == plain.state_dict()["generator"].keys()
     assert sample(compiled.sampler, compiled.fixed_latents).shape == (16, 1, 16, 16)
 
