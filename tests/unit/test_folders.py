@@ -146,9 +146,13 @@ def test_a_folder_is_decoded_once(folder, cache):
 @pytest.mark.parametrize("change", ["another image", "an image more", "another size", "gray"])
 def test_what_was_kept_is_not_used_after_a_change(folder, change):
     settings = {"another size": {"image_size": 16}, "gray": {"channels": 1}}.get(change, {})
+    plain = folder / "a" / "plain.bmp"  # whose size in bytes does not depend on its content
+    Image.new("RGB", (40, 50), (1, 2, 3)).save(plain)
     before = load_folder(folder).pixels
     if change == "another image":
-        Image.new("RGB", (40, 50), (1, 2, 3)).save(folder / "a" / "0.png")
+        times = plain.stat().st_atime_ns, plain.stat().st_mtime_ns + 10**9
+        Image.new("RGB", (40, 50), (3, 2, 1)).save(plain)
+        os.utime(plain, ns=times)
     if change == "an image more":
         Image.new("RGB", (40, 50), (1, 2, 3)).save(folder / "a" / "more.png")
     after = load_folder(folder, **settings).pixels
