@@ -78,11 +78,6 @@ def reduced(graph: Mapping[str, set[str]]) -> dict[str, list[str]]:
     }
 
 
-def size(paths: list[Path]) -> int:
-    """Return how many lines the files have."""
-    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
-
-
 def meaning(room: str) -> str:
     """Return the first sentence of a room's docstring."""
     path = PACKAGE / room / "__init__.py"
@@ -94,13 +89,13 @@ def meaning(room: str) -> str:
 def drawn() -> str:
     """Return the map: a table of the rooms in the order of their imports, and the arrows."""
     graph = imports()
-    arrows, rooms = reduced(graph), files()
-    lines = ["| room | what is in it | lines | imports |", "|---|---|---|---|"]
+    arrows = reduced(graph)
+    lines = ["| room | what is in it | imports |", "|---|---|---|"]
     for room in in_order(graph):
         name = f"{room}/" if (PACKAGE / room).is_dir() else f"{room}.py"
         link = f"[{name}](dcgan_utils/{name.rstrip('/')})"
         others = ", ".join(arrows[room]) or "-"
-        lines.append(f"| {link} | {meaning(room)} | {size(rooms[room])} | {others} |")
+        lines.append(f"| {link} | {meaning(room)} | {others} |")
     return "\n".join(lines) + "\n"
 
 

@@ -188,6 +188,7 @@ def test_a_third_source_trains_with_its_labels_and_is_not_judged(stripes, smoke,
 # 5. A metric added to the report, nothing retrained
 
 
+@pytest.mark.slow
 def test_a_metric_is_one_function_and_one_row(monkeypatch):
     reference, before = judging.stored_reference(), judging.METRICS.copy()
     generator = Generator(32, 1, 10, 4)

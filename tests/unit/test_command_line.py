@@ -26,6 +26,7 @@ def trained(tmp_path_factory):
     return folder, result
 
 
+@pytest.mark.slow
 def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
     folder, result = trained
     assert result.returncode == 0, result.stderr
@@ -39,6 +40,7 @@ def test_train_makes_a_numbered_run_and_ends_with_one_line(trained):
     assert re.fullmatch(pattern, judged)
 
 
+@pytest.mark.slow
 def test_judge_prints_a_table_and_stores_it(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained[0])
     assert main(["judge", "runs/smoke-1", "--count", "1000"]) == 0
@@ -73,6 +75,7 @@ def test_only_digits_are_judged(tmp_path, capsys):
     assert "knows digits only" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_too_few_samples_to_judge_are_refused_before_the_run(
     trained, monkeypatch, capsys, tmp_path
 ):
@@ -85,6 +88,7 @@ def test_too_few_samples_to_judge_are_refused_before_the_run(
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_log_file_is_not_flooded(trained):
     lines = trained[1].stderr.splitlines()
     assert 1 <= len(lines) <= 10 and "\r" not in trained[1].stderr
@@ -92,6 +96,7 @@ def test_a_log_file_is_not_flooded(trained):
         assert word in lines[-1]
 
 
+@pytest.mark.slow
 def test_sample_draws_from_a_run_and_overwrites_nothing(trained, monkeypatch, capsys):
     folder, _ = trained
     monkeypatch.chdir(folder)
@@ -102,12 +107,14 @@ def test_sample_draws_from_a_run_and_overwrites_nothing(trained, monkeypatch, ca
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_existing_run_folder_is_refused(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained[0])
     assert main(["train", "--preset", "smoke", "--out", "runs/smoke-1"]) == 2
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_resuming_a_whole_run_changes_nothing(trained, monkeypatch):
     monkeypatch.chdir(trained[0])
     weights = trained[0] / "runs" / "smoke-1" / "G.pth"

@@ -93,6 +93,7 @@ def mnist():
     return load_source("mnist").split()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_stored_accuracy_and_rows_are_true(mnist):
     seen = classify(mnist.pixels)
@@ -136,6 +137,7 @@ def test_stored_rows_are_those_of_the_stored_features():
         assert value == pytest.approx(stored[key]["value"], abs=1e-2), key
 
 
+@pytest.mark.slow
 def test_real_is_better_than_blurred_is_better_than_noise(digits):
     pixels, _, reference = digits
     kinds = pixels, blurred(pixels), torch.randint(0, 256, (1000, 1, 28, 28), dtype=torch.uint8)
@@ -143,6 +145,7 @@ def test_real_is_better_than_blurred_is_better_than_noise(digits):
     assert distances == sorted(distances) and distances[1] > 2 * distances[0]
 
 
+@pytest.mark.slow
 def test_ten_digits_are_better_than_nine(digits):
     pixels, labels, reference = digits
     ten = pixels[torch.randperm(2000, generator=torch.Generator().manual_seed(0))[:1700]]
@@ -152,6 +155,7 @@ def test_ten_digits_are_better_than_nine(digits):
     assert all_ten["divergence"] < only_nine["divergence"]
 
 
+@pytest.mark.slow
 def test_one_digit_copied_is_caught(digits):
     pixels, _, reference = digits
     verdict = judging.judge_samples(pixels[:1].expand(2000, -1, -1, -1), "pad", reference)[
@@ -171,6 +175,7 @@ def test_the_spread_is_that_of_the_mean(digits):
     assert 0.5 * expected < spread < 1.7 * expected
 
 
+@pytest.mark.slow
 def test_the_same_samples_get_the_same_verdict(digits):
     pixels, _, reference = digits
     first, second = (judging.judge_samples(pixels, "pad", reference) for _ in range(2))
@@ -188,6 +193,7 @@ def test_nearest_distances_equal_a_hand_worked_number():
     assert judging.nearest_distances(one[1:2], one[::2]) == pytest.approx([0.8])
 
 
+@pytest.mark.slow
 def test_a_memorizer_is_caught_and_held_out_digits_are_not(digits):
     known = judging.known_digits("embedded", 32, "pad")
     pixels, _, reference = digits
@@ -226,11 +232,13 @@ def test_labeled_samples_teach_a_nearest_neighbor_classifier(digits):
     assert judging.nearest_neighbor_error(flat[first], wrong, flat[last], labels[last]) > 0.9
 
 
+@pytest.mark.slow
 def test_too_few_samples_are_refused(digits):
     with pytest.raises(UserError, match="count is 999; allowed: 1000 or more"):
         judging.judge_samples(digits[0][:999], "pad", digits[2])
 
 
+@pytest.mark.slow
 def test_no_more_samples_are_judged_than_real_digits(digits):
     """Fewer images have a larger distance, so the columns of a table have equally many."""
     pixels, _, reference = digits
@@ -253,6 +261,7 @@ def test_samples_are_drawn_in_evaluation_mode_in_batches():
     assert (pixels[501:].int() - alone.int()).abs().max() <= 1, "an image depends on its own z only"
 
 
+@pytest.mark.slow
 def test_tables_say_what_they_are(digits):
     pixels, _, reference = digits
     verdict = judging.judge_samples(pixels, "pad", reference)
@@ -265,6 +274,7 @@ def test_tables_say_what_they_are(digits):
     assert both.count("\n| ") == len(judging.METRICS) + len(NEIGHBORS) and PIXEL_BY_PIXEL in both
 
 
+@pytest.mark.slow
 def test_resized_embedded_digits_are_judged_against_their_own_kind():
     reference = judging.reference_for("embedded", 16, "resize")
     assert "resized to 16 and back" in reference.route and len(reference.others) == 1000
