@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from ..data import unscale
 from ..losses import Quantity
@@ -82,6 +81,8 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
     array
         (height, width, 3) uint8; gray images get three equal channels.
     """
+    from torchvision.utils import make_grid  # which takes a second to import
+
     pixels = images if images.dtype == torch.uint8 else unscale(images)
     picture = make_grid(pixels.cpu(), nrow=columns, padding=gap, pad_value=128)
     if len(pixels) > 1 and gap:  # torchvision puts a frame around the whole, but not around one
