@@ -314,24 +314,3 @@ def test_a_relative_data_folder_is_stored_whole(tmp_path, smoke, monkeypatch):
     assert training.config.data == str(tmp_path / "photos")
     monkeypatch.chdir("/")
     assert complete(runs.reopen(tmp_path / "run"), tmp_path / "run")["data"] == "photos"
-
-
-@pytest.mark.parametrize("by", ["report", "checkpoint"])
-def test_a_run_that_is_told_to_stop_goes_on_later_as_if_it_had_not(new_training, by):
-    stopped, whole = new_training(steps=60), new_training(steps=60)
-    if by == "report":
-        assert stopped.run(on_report=lambda report: report.step == 25) is False
-    else:
-        assert stopped.run(on_checkpoint=lambda: stopped.step == 25) is False
-    assert stopped.step == 25 and stopped.total == 60 and len(stopped.history) == 25
-    assert stopped.run() is True and whole.run() is True
-    for ours, theirs in zip(stopped.generator.parameters(), whole.generator.parameters()):
-        assert torch.equal(ours, theirs)
-
-
-def test_steps_beyond_the_end_can_be_asked_for(new_training):
-    training = new_training(steps=3)
-    training.run(steps=2)
-    assert training.step == 2
-    training.run(steps=4)
-    assert (training.step, training.total) == (6, 3)
