@@ -191,7 +191,7 @@ def filmstrip(
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("training steps")
-    ax.set_title(f"The same {len(columns)} latent vectors as training goes on")
+    ax.set_title(f"The same {len(columns)} latent vectors in the course of training")
     return ax
 
 
