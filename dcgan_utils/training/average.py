@@ -23,26 +23,25 @@ class Average:
 
     def __init__(self, generator: nn.Module, decay: float):
         self.network, self._decay = copy.deepcopy(generator), decay
+        states = (network.state_dict().values() for network in (self.network, generator))
+        pairs = list(zip(*states))  # the tensors themselves, which training changes in place
+        self._weights = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, generator: nn.Module, updates: int) -> None:
+    def update(self, updates: int) -> None:
         """Move on after a step: copy the weights the first time, then average.
 
         Parameters
         ----------
-        generator
-            The network as it is after the step.
         updates
             How many updates there were before.
         """
-        pairs = list(zip(self.network.state_dict().values(), generator.state_dict().values()))
-        averaged = [pair for pair in pairs if updates and pair[0].is_floating_point()]
-        for average, current in pairs:
-            if not updates or not average.is_floating_point():  # counters are copied
-                average.copy_(current)
-        if averaged:
+        for average, current in self._counters if updates else self._counters + self._weights:
+            average.copy_(current)
+        if updates:
             move = get_ema_multi_avg_fn(average_decay(self._decay, updates))
-            move(*map(list, zip(*averaged)), None)
+            move(*map(list, zip(*self._weights)), None)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the averaged network's state."""

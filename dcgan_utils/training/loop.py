@@ -143,7 +143,7 @@ class Training:
             self.precision,
         )
         if self._average is not None:
-            self._average.update(self.generator, self.step)
+            self._average.update(self.step)
         self.step += 1
         return torch.stack([loss_d, loss_g, d_real, d_before, d_after]), real, fake
 
