@@ -1,11 +1,15 @@
 """Folders of the user's own images: found, decoded in parallel, and kept decoded."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +17,10 @@ from ..config import Config, UserError
 from ..files import load, save
 from .images import Images, fit_images
 
-LAYOUT = 1  # of the kept file
+if TYPE_CHECKING:
+    from PIL import Image
+
+LAYOUT = 2  # of the kept file and of what is in it
 
 
 def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images:
@@ -100,11 +107,44 @@ def _decode(path: Path, mode: str) -> Tensor:
 
     try:
         with Image.open(path) as image:
-            return pil_to_tensor(ImageOps.exif_transpose(image).convert(mode))
+            upright = ImageOps.exif_transpose(image)
+            return pil_to_tensor(_without_alpha(_to_eight_bits(upright)).convert(mode))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except Exception as error:  # each of Pillow's formats has its own kinds of errors
         raise UserError(
             f"{path} can't be read as an image ({error}). Repair it or take it out of the folder."
         ) from error
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image with gray levels from 0 to 255: Pillow itself cuts deeper ones off."""
+    from PIL import Image
+
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    levels = np.asarray(image).astype(np.float64)
+    least, most = levels.min(), levels.max()
+    if image.mode != "F":  # whole numbers: 16 bits, also where the file holds them as 32
+        allowed, unit = 65535, 257.0
+    else:
+        allowed, unit = (1, 1 / 255) if most <= 1 else (255, 1.0)
+    if not 0 <= least <= most <= allowed:
+        raise UserError(
+            f"its numbers go from {least:g} to {most:g}; allowed: 0 to 1 or 0 to 255 for "
+            f"fractions, 0 to 65535 for whole numbers. Convert it or take it out of the folder."
+        )
+    return Image.fromarray((levels / unit).round().astype(np.uint8))
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """Return an image with black in place of what is transparent."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, (0, 0, 0, 255)), clear)
 
 
 def _kept_file(folder: Path, paths: Sequence[Path], config: Config, channels: int) -> Path:

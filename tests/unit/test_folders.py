@@ -170,3 +170,57 @@ def test_decoding_shows_a_progress_bar(folder, capfd):
     load_folder(folder)
     shown = capfd.readouterr().err
     assert "decoding" in shown and "6/6" in shown
+
+
+def only_image(folder: Path, picture: Image.Image, name: str = "one.png") -> Path:
+    folder.mkdir(exist_ok=True)
+    picture.save(folder / name)
+    return folder
+
+
+RAMP = np.linspace(0, 1, 256).reshape(16, 16)  # from black to white
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("uint16", "one.png"), ("int32", "one.tiff"), ("float", "one.tiff")]
+)
+def test_deep_pictures_keep_their_gray_levels(tmp_path, kind, name):
+    """16-bit levels are divided by 257; a float picture between 0 and 1 is multiplied by 255."""
+    stored = {
+        "uint16": lambda: Image.fromarray((RAMP * 65535).round().astype(np.uint16)),
+        "int32": lambda: Image.fromarray((RAMP * 65535).round().astype(np.int32)),
+        "float": lambda: Image.fromarray(RAMP.astype(np.float32)),
+    }[kind]()
+    folder = only_image(tmp_path / "deep", stored, name)
+    for channels in (1, 3):
+        pixels = load_folder(folder, image_size=16, channels=channels).pixels[0]
+        assert (pixels.int() - torch.from_numpy(RAMP * 255).round().int()).abs().max() <= 1
+
+
+def test_a_float_picture_of_gray_levels_is_taken_as_it_is(tmp_path):
+    stored = Image.fromarray((RAMP * 255).astype(np.float32))
+    pixels = load_folder(only_image(tmp_path / "deep", stored, "one.tiff"), image_size=16).pixels
+    assert (pixels[0, 0].int() - torch.from_numpy(RAMP * 255).round().int()).abs().max() <= 1
+
+
+def test_a_float_picture_with_other_numbers_is_named(tmp_path):
+    stored = Image.fromarray((RAMP * 9000 - 3000).astype(np.float32))
+    with pytest.raises(UserError, match=r"one\.tiff.*from -3000.*0 to 1.*0 to 255"):
+        load_folder(only_image(tmp_path / "deep", stored, "one.tiff"), image_size=16)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_become_black_not_their_hidden_color(tmp_path, mode):
+    """The left half is transparent, over a hidden white; the right half is opaque and white."""
+    pixels = np.full((16, 16, 4), 255, dtype=np.uint8)
+    pixels[:, :8, 3] = 0
+    picture = Image.fromarray(pixels)
+    if mode == "P":
+        indexed = Image.fromarray((np.arange(16)[None, :] // 8).repeat(16, 0).astype(np.uint8), "P")
+        indexed.putpalette([255] * 6)
+        indexed.info["transparency"] = 0
+        picture = indexed
+    elif mode == "LA":
+        picture = picture.convert("LA")
+    drawn = load_folder(only_image(tmp_path / "clear", picture), image_size=16).pixels[0]
+    assert drawn[:, :, :8].max() == 0 and drawn[:, :, 8:].min() == 255
