@@ -1,6 +1,7 @@
 """The command line: python -m dcgan_utils with train, resume, sample or judge."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +104,9 @@ def judge(arguments: Sequence[str]) -> None:
     options = options_of(Judge, arguments)
     from . import runs
 
-    print(runs.judge_run(options.run, options.count, options.seed)[0], end="")
+    judgment = runs.judge_run(options.run, options.count, options.seed)
+    print(judgment.table, end="", flush=True)  # first, so that it is not lost with a full disk
+    runs.store_judgment(options.run, judgment)
 
 
 def _require_enough(count: int) -> None:
@@ -119,9 +122,17 @@ def _complete(training, folder: Path, count: int) -> None:
     from .runs.progress import TerminalProgress
 
     print(f"Training on {training.images.source}, into {folder}", flush=True)
-    print(runs.last_line(runs.complete(training, folder, TerminalProgress(training))), flush=True)
+    try:
+        summary = runs.complete(training, folder, TerminalProgress(training))
+    except KeyboardInterrupt:
+        command = f"python -m dcgan_utils resume {shlex.quote(str(folder))}"
+        print(f"\nStopped at step {training.step}. To go on: {command}", file=sys.stderr)
+        raise
+    print(runs.last_line(summary), flush=True)
     if count and runs.can_judge(training.config):
-        print(runs.judge_run(folder, count)[1])
+        judgment = runs.judge_run(folder, count)
+        print(judgment.line)
+        runs.store_judgment(folder, judgment)
     elif count:
         print(judging.ONLY_DIGITS.format(training.images.source))
 
@@ -140,11 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if wanted_help else 2
     try:
         COMMANDS[arguments[0]](arguments[1:])
-    except (UserError, ArithmeticError) as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nInterrupted. python -m dcgan_utils resume FOLDER goes on.", file=sys.stderr)
         return 130
     return 0
 

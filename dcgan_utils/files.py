@@ -4,7 +4,10 @@ PyTorch's files are read with `weights_only=True`: they can hold tensors and pla
 code.
 """
 
+import contextlib
+import errno
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -41,10 +44,13 @@ def write_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "Make room on the disk" if full else "Check that the folder is there and yours"
         raise UserError(
             f"{path} could not be written: {error.strerror}. What was there before is untouched. "
-            f"Make room on the disk or choose another folder."
+            f"{remedy}, or choose another one."
         ) from error
 
 
@@ -60,6 +66,24 @@ def read_file(path: Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}. Check the path.") from error
+
+
+def read_json(path: Path) -> dict:
+    """Return what a JSON file holds, which must be names and values.
+
+    Raises
+    ------
+    UserError
+        If it is not there, can't be read, or holds something else.
+    """
+    content = read_file(path)
+    try:
+        found = json.loads(content.decode())
+    except ValueError as error:  # broken JSON, and bytes that are no text
+        raise UserError(f"{path} is not a JSON file ({error}). Copy or make it again.") from error
+    if not isinstance(found, dict) or not found:
+        raise UserError(f"{path} holds no settings or results. Copy or make it again.")
+    return found
 
 
 def save(path: Path, content: Mapping) -> None:

@@ -53,6 +53,11 @@ def _load_network(path: Path, kind: type[nn.Module]) -> nn.Module:
     if not isinstance(network, kind):
         found, wanted = type(network).__name__.lower(), kind.__name__.lower()
         raise UserError(f"{path} holds a {found}, not a {wanted}. Choose the other file.")
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise UserError(
+            f"{path} holds NaN or infinite weights: its run had diverged, and it draws nothing. "
+            f"Choose another file."
+        )
     return network.eval()
 
 

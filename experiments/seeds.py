@@ -5,7 +5,6 @@ runs/experiments/; what is there is not repeated, and what was interrupted goes 
 results/seeds.csv, with the machine it was made on; the verdict of seed 0 in results/judgment.md.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,11 +41,12 @@ def trained(place: Path, config: Config) -> tuple[Training, dict]:
 def row(data: str, seed: int) -> dict[str, object]:
     """Return a run's row, training and judging it if need be."""
     training, summary = trained(folder(data, seed), preset("classroom", data=data, seed=seed))
-    verdict, _ = runs.judge_run(folder(data, seed))
+    judgment = runs.judge_run(folder(data, seed))
+    runs.store_judgment(folder(data, seed), judgment)
     if (data, seed) == WANTED[0]:
-        write_file(RESULTS / "judgment.md", verdict.encode())
-    stored = json.loads((folder(data, seed) / "judgment.json").read_text(encoding="utf-8"))
-    values = {name: metric["value"] for name, metric in stored["samples"].items()}
+        write_file(RESULTS / "judgment.md", judgment.table.encode())
+    samples = judgment.content["samples"]
+    values = {name: metric["value"] for name, metric in samples.items()}
     quarter = training.history.rows[-len(training.history) // 4 :].mean(0)[2:].tolist()
     names = [metric.key for metric in training.objective.metrics]
     summary["number_format"] = summary.pop("precision")  # of the convolutions

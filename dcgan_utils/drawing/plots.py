@@ -1,11 +1,13 @@
 """Pictures from numbers and tensors: each function draws into its `ax` and returns it."""
 
 import io
+import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from PIL import Image
 from torch import Tensor
 
 from ..data import unscale
@@ -88,6 +90,25 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
     if len(pixels) > 1 and gap:  # torchvision puts a frame around the whole, but not around one
         picture = picture[:, gap:-gap, gap:-gap]
     return picture.permute(1, 2, 0).numpy()
+
+
+def mosaic_png(images: Tensor, gap: int = 2) -> bytes:
+    """Return images (B, C, S, S) uint8 as one PNG file, pixel by pixel, about as wide as high.
+
+    Row by row, and in one channel where the images are gray, so that 100,000 need little memory.
+    """
+    columns = math.ceil(len(images) ** 0.5)
+    side, channels = images.shape[-1], images.shape[1]
+    rows = math.ceil(len(images) / columns)
+    shape = (rows * (side + gap) - gap, columns * (side + gap) - gap, channels)
+    canvas = np.full(shape, 128, dtype=np.uint8)
+    for row, part in enumerate(images.split(columns)):
+        strip = tile(part, columns, gap)[..., :channels]  # (side, width, channels)
+        top = row * (side + gap)
+        canvas[top : top + side, : strip.shape[1]] = strip
+    buffer = io.BytesIO()
+    Image.fromarray(canvas[..., 0] if channels == 1 else canvas).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 @in_style

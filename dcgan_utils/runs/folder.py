@@ -16,7 +16,7 @@ from ..config import Config, UserError
 from ..data import decide, load_images
 from ..files import write_file
 from ..losses import objective_for
-from ..training import Report, Training
+from ..training import Report, StoppedBetweenSteps, Training
 from .checkpoints import load_training, save_training
 from .results import write_results
 
@@ -136,6 +136,8 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
     ------
     Diverged
         If the run became NaN; the last checkpoint is from before.
+    StoppedBetweenSteps
+        After Ctrl-C or SIGTERM; the last checkpoint is of this moment.
     UserError
         If the disk is full; the last checkpoint is intact.
     """
@@ -145,5 +147,9 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
         save_training(folder / CHECKPOINT, training)
         write_file(folder / "metrics.csv", training.history.to_csv())
 
-    training.run(on_report, on_checkpoint)
+    try:
+        training.run(on_report, on_checkpoint)
+    except StoppedBetweenSteps:
+        on_checkpoint()
+        raise
     return write_results(training, folder)

@@ -5,6 +5,7 @@ Matplotlib is imported where pictures are drawn: it takes a second, and training
 
 import json
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from .. import judging
 from ..config import Config, UserError
 from ..data import SOURCES
-from ..files import read_file, write_file
+from ..files import read_json, write_file
 from ..networks import Generator
 from ..sampling import sample_new
 from ..training import Training, choose_device, device_name
@@ -69,7 +70,7 @@ def last_line(summary: dict) -> str:
 
 
 def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
-    """Write a picture of new samples.
+    """Write a picture of new samples, pixel by pixel and without a frame.
 
     Parameters
     ----------
@@ -78,24 +79,45 @@ def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     out
         The PNG file to write; must not exist.
     count
-        How many images.
+        How many images, up to 1,000,000.
     seed
         Of the latent vectors, whose distribution is the run's (normal for a file alone).
 
     Raises
     ------
     UserError
-        If `out` exists, `count` is below 1, or the generator can't be loaded.
+        If `out` exists or is not called .png, a number is out of range, or the generator can't be
+        loaded.
     """
     from ..drawing import plots
 
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UserError(f"{out} exists and is left as it is. Choose another --out.")
-    if count < 1:
-        raise UserError(f"count is {count}; allowed: 1 or more.")
+    if out.suffix.lower() != ".png":
+        raise UserError(f"out is {str(out)!r}; allowed: a name that ends in .png.")
+    if not out.parent.is_dir():
+        raise UserError(f"{out.parent} is not a folder. Make it, or choose another --out.")
+    require_numbers(count, 1, seed)
     settings, generator = load_run(run) if run.is_dir() else (Config(), load_generator(run))
     pixels = sample_new(generator, count, settings.latent, seed)
-    write_file(out, plots.to_png(plots.image_grid(pixels, f"{count} samples, seed {seed}")))
+    write_file(out, plots.mosaic_png(pixels))
+
+
+MOST = 1_000_000  # samples that one call draws
+
+
+def require_numbers(count: int, least: int, seed: int) -> None:
+    """Refuse a number of samples or a seed that is out of range.
+
+    Raises
+    ------
+    UserError
+        If it is.
+    """
+    if not least <= count <= MOST:
+        raise UserError(f"count is {count}; allowed: {least} to {MOST}.")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"seed is {seed}; allowed: 0 to {2**31 - 1}.")
 
 
 def load_run(folder: Path) -> tuple[Config, Generator]:
@@ -106,7 +128,11 @@ def load_run(folder: Path) -> tuple[Config, Generator]:
     UserError
         If a file is missing or can't be read.
     """
-    settings = Config(**json.loads(read_file(folder / "config.json")))
+    path = folder / "config.json"
+    try:
+        settings = Config(**read_json(path))
+    except TypeError as error:
+        raise UserError(f"{path} has settings of another version: {error}") from error
     generator = load_generator(folder / "G.pth")
     try:
         device = choose_device(settings.device)
@@ -115,44 +141,59 @@ def load_run(folder: Path) -> tuple[Config, Generator]:
     return settings, generator.to(device)
 
 
-def judge_run(folder: Path, count: int = 10_000, seed: int = 0) -> tuple[str, str]:
-    """Judge a finished run's samples, and store the verdict in its folder.
+@dataclass(frozen=True)
+class Judgment:
+    """What the judge says of a run's samples."""
+
+    table: str  # in Markdown, with what must be known to read it
+    line: str  # its short form
+    content: dict  # all of it, as it is stored
+
+
+def judge_run(folder: Path, count: int = 10_000, seed: int = 0) -> Judgment:
+    """Judge a finished run's samples.
 
     Parameters
     ----------
     folder
-        A run folder with its results. judgment.json and judgment.md in it are written anew.
+        A run folder with its results.
     count
         How many samples to draw, 1,000 or more; no more of them are judged than there are real
         digits to compare with.
     seed
         Of the latent vectors.
 
-    Returns
-    -------
-    table, line
-        The verdict as a Markdown table, and its short form.
-
     Raises
     ------
     UserError
-        If there is no finished run, it did not train on digits, or `count` is too small.
+        If there is no finished run, it did not train on digits, or a number is out of range.
     """
-    summary = json.loads(read_file(folder / "summary.json"))
+    judging.require_enough(count)
+    require_numbers(count, judging.FEWEST, seed)
+    summary = read_json(folder / "summary.json")
     settings, generator = load_run(folder)
     if not can_judge(settings):
-        raise UserError(judging.ONLY_DIGITS.format(summary["data"]))
-    judging.require_enough(count)
+        raise UserError(judging.ONLY_DIGITS.format(summary.get("data", settings.data)))
     route = settings.data, settings.image_size, settings.fit
     reference, known = judging.reference_for(*route), judging.known_digits(*route)
     pixels = sample_new(generator, count, settings.latent, seed)
     verdict = judging.judge_samples(pixels, settings.fit, reference, known)
     judged = min(count, len(reference.others))
     content = {"count": judged, "seed": seed, "route": reference.route, **verdict}
-    table = judging.table(verdict, reference)
-    write_file(folder / "judgment.json", (json.dumps(content, indent=2) + "\n").encode())
-    write_file(folder / "judgment.md", table.encode())
-    return table, judging.one_line(verdict)
+    return Judgment(judging.table(verdict, reference), judging.one_line(verdict), content)
+
+
+def store_judgment(folder: Path, judgment: Judgment) -> None:
+    """Write a judgment into a run folder, judgment.json and judgment.md, in place of the last one.
+
+    Raises
+    ------
+    UserError
+        If the folder can't be written to.
+    """
+    content = json.dumps(judgment.content, indent=2) + "\n"
+    write_file(folder / "judgment.json", content.encode())
+    write_file(folder / "judgment.md", judgment.table.encode())
 
 
 def can_judge(config: Config) -> bool:

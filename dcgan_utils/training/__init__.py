@@ -1,9 +1,11 @@
 """Training in memory: the two steps, the loop, what it records, and what it runs on."""
 
+from .frames import sample_steps
 from .hardware import autocast, choose_device, choose_precision, device_name
-from .health import Diverged
+from .health import Diverged, variety
 from .history import History
-from .loop import REPORT_EVERY, Report, Training, sample_steps, variety
+from .interrupt import StoppedBetweenSteps
+from .loop import REPORT_EVERY, Report, Training
 from .steps import discriminator_step, generator_step
 
 __all__ = [
@@ -11,6 +13,7 @@ __all__ = [
     "Diverged",
     "History",
     "Report",
+    "StoppedBetweenSteps",
     "Training",
     "autocast",
     "choose_device",

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from torch import Tensor
+
+from ..config import UserError
 from ..losses import Metric
 
 PATIENCE = 4  # reports in a row that must show a symptom: early training passes through it briefly
@@ -18,7 +21,7 @@ DIVERGED = (
 )
 
 
-class Diverged(ArithmeticError):
+class Diverged(UserError):
     """The run's numbers are no longer finite; it cannot recover."""
 
 
@@ -66,3 +69,8 @@ class Monitor:
             if count == PATIENCE:
                 warnings.append(symptom)
         return warnings
+
+
+def variety(images: Tensor) -> Tensor:
+    """Return how much images (B, C, S, S) differ: standard deviation, averaged over pixels."""
+    return images.detach().float().std(dim=0, correction=0).mean()

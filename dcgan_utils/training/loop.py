@@ -18,9 +18,11 @@ from ..losses import objective_for
 from ..networks import new_networks
 from ..sampling import classes_in_turn, draw_latents, sample
 from .average import Average
+from .frames import sample_steps
 from .hardware import autocast, choose_device, choose_precision, memory_format, require_compiler
-from .health import DIVERGED, Diverged, Monitor
+from .health import DIVERGED, Diverged, Monitor, variety
 from .history import History
+from .interrupt import StoppedBetweenSteps, signals_wait
 from .steps import discriminator_step, generator_step
 
 REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
@@ -176,14 +178,17 @@ class Training:
         ------
         Diverged
             When a metric or a weight becomes NaN or infinite, before anything of it is saved.
+        StoppedBetweenSteps
+            After Ctrl-C or SIGTERM, once the step under way is done; it is a KeyboardInterrupt.
         """
         schedule = set(sample_steps(self.total, self.config.frames))
         monitor, began = Monitor(self.objective.metrics), time.perf_counter() - self.seconds
         end, told_to_stop = self.total if steps is None else self.step + steps, False
         self._keep_frame(schedule)
         tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
-            while self.step < end and not told_to_stop:
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32)
+        with exact, signals_wait() as interrupted:
+            while self.step < end and not (told_to_stop or interrupted()):
                 values, real, fake = self.train_step()
                 self.seconds = time.perf_counter() - began
                 if self._is_due(self.config.record_every):
@@ -197,7 +202,9 @@ class Training:
                     self.history.flush()
                     self._require_finite()
                     told_to_stop = on_checkpoint() is True or told_to_stop
-        self.history.flush()
+            self.history.flush()
+            if interrupted():
+                raise StoppedBetweenSteps
         return self.step >= self.total
 
     def _is_due(self, every: int) -> bool:
@@ -286,23 +293,3 @@ class Training:
     def _data_identity(self) -> str:
         checksum = zlib.crc32(self.images.labels.numpy(), zlib.crc32(self.images.pixels.numpy()))
         return f"{self.images.source}, {len(self.images)} images, CRC-32 {checksum:08x}"
-
-
-def sample_steps(total: int, frames: int) -> list[int]:
-    """Return the numbers of finished steps after which to draw the fixed latent vectors.
-
-    Dense while pictures change fast, sparser later: they grow as the power 2.5. 0 and `total` are
-    always among them.
-
-    Examples
-    --------
-    >>> sample_steps(1000, 5)
-    [0, 31, 177, 487, 1000]
-    """
-    places = torch.linspace(0, 1, frames, dtype=torch.float64) ** 2.5
-    return sorted({round(place * total) for place in places.tolist()})
-
-
-def variety(images: Tensor) -> Tensor:
-    """Return how much images (B, C, S, S) differ: standard deviation, averaged over pixels."""
-    return images.detach().float().std(dim=0, correction=0).mean()

@@ -1,0 +1,40 @@
+"""Ctrl-C and a termination signal: a run ends between two steps, never inside one."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+
+class StoppedBetweenSteps(KeyboardInterrupt):
+    """A signal asked the run to stop; its state is that after a whole step, and can be saved."""
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C or SIGTERM only be noted; yield a function that says if one has come.
+
+    A second one has its usual effect at once. Outside of the main thread, which alone gets
+    signals, nothing is changed.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    usual = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for name, handler in usual.items():
+            signal.signal(name, handler)
+
+    def note(number: int, frame: object) -> None:
+        noted.append(number)
+        restore()
+
+    for name, handler in usual.items():
+        if callable(handler) or handler == signal.SIG_DFL:  # what is ignored stays ignored
+            signal.signal(name, note)
+    try:
+        yield lambda: bool(noted)
+    finally:
+        restore()
