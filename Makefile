@@ -20,7 +20,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: .venv/installed
-	@echo "Unit tests (2 minutes on 2 cores), the house and its exercises (1), then all notebooks again (10)."
+	@echo "Tests of the package, the house and the exercises: 2 to 5 minutes on 2 cores. Then all notebooks again: 3 to 10."
 	$(BIN)/python -m pytest tests --durations=5
 	$(NBVAL) $(NOTEBOOKS)
 

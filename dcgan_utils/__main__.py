@@ -1,12 +1,14 @@
 """The command line: python -m dcgan_utils with train, resume, sample or judge."""
 
 import argparse
+import contextlib
+import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import tyro
 
@@ -140,9 +142,58 @@ def _complete(training, folder: Path, count: int) -> None:
 COMMANDS = {"train": train, "resume": resume, "sample": sample, "judge": judge}
 
 
+class Lenient:
+    """A stream that never ends a run: what can't be written any more is let go.
+
+    A reader may have closed the pipe, the disk may be full, the terminal may know no Unicode, or
+    there may be no stream at all.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream = stream
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        """Write, if anything can still be written."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if anything can still be written."""
+        self._try(lambda: self._stream.flush())
+
+    def isatty(self) -> bool:
+        """Return whether this is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def _try(self, write: Callable[[], object]) -> None:
+        if self._stream is None:
+            return
+        try:
+            write()
+        except (OSError, ValueError):  # a closed pipe, a full disk; a closed stream
+            with contextlib.suppress(OSError, ValueError):  # or Python complains at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._stream = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after a mistake that its message explains."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    out, errors = Lenient(sys.stdout), Lenient(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        try:
+            return run(arguments)
+        finally:
+            out.flush()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command, as `main` does, with whatever streams there are."""
     if not arguments or arguments[0] not in COMMANDS:
         wanted_help = arguments and arguments[0] in ("-h", "--help")
         if arguments and not wanted_help:

@@ -107,7 +107,8 @@ def mosaic_png(images: Tensor, gap: int = 2) -> bytes:
         top = row * (side + gap)
         canvas[top : top + side, : strip.shape[1]] = strip
     buffer = io.BytesIO()
-    Image.fromarray(canvas[..., 0] if channels == 1 else canvas).save(buffer, format="PNG")
+    picture = Image.fromarray(canvas.reshape(shape[:2]) if channels == 1 else canvas)
+    picture.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 
