@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import shlex
 import sys
@@ -38,6 +39,7 @@ class Resume:
     """Go on with an interrupted run from its last checkpoint, and write its results."""
 
     run: tyro.conf.Positional[Path]  # the run folder
+    steps: int | None = None  # a new length, to train a finished run further; None leaves it
     judge: int = 10_000  # samples of digits to judge at the end, 1,000 or more; 0 for none
 
 
@@ -70,7 +72,18 @@ def options_of(kind: type, arguments: Sequence[str]) -> Train | Resume | Sample 
         extra = {"default": Train(preset(name), name)}
     program = f"python -m dcgan_utils {kind.__name__.lower()}"
     settings = {"prog": program, "args": list(arguments)}
-    return tyro.cli(kind, config=(tyro.conf.FlagConversionOff,), **settings, **extra)
+    options = tyro.cli(kind, config=(tyro.conf.FlagConversionOff,), **settings, **extra)
+    if kind is Train and last_length(arguments) == "epochs":
+        config = dataclasses.replace(options.config, steps=None)
+        options = dataclasses.replace(options, config=config)
+    return options
+
+
+def last_length(arguments: Sequence[str]) -> str | None:
+    """Return which of "epochs" and "steps" was given last: the later word of the user wins."""
+    given = [argument.partition("=")[0] for argument in arguments]
+    lengths = [name for name in given if name in ("--epochs", "--steps")]
+    return lengths[-1].removeprefix("--") if lengths else None
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -79,8 +92,11 @@ def train(arguments: Sequence[str]) -> None:
     from . import runs
 
     _require_enough(options.judge)
-    folder = options.out or runs.next_folder(options.preset)
-    _complete(runs.create(options.config, folder), folder, options.judge)
+    if options.out is None:
+        training, folder = runs.create_next(options.config, options.preset)
+    else:
+        training, folder = runs.create(options.config, options.out), options.out
+    _complete(training, folder, options.judge)
 
 
 def resume(arguments: Sequence[str]) -> None:
@@ -89,7 +105,7 @@ def resume(arguments: Sequence[str]) -> None:
     from . import runs
 
     _require_enough(options.judge)
-    _complete(runs.reopen(options.run), options.run, options.judge)
+    _complete(runs.reopen(options.run, steps=options.steps), options.run, options.judge)
 
 
 def sample(arguments: Sequence[str]) -> None:
@@ -123,7 +139,9 @@ def _complete(training, folder: Path, count: int) -> None:
     from . import judging, runs
     from .runs.progress import TerminalProgress
 
-    print(f"Training on {training.images.source}, into {folder}", flush=True)
+    passes = training.total / (training.batches.per_epoch / training.objective.steps_of_d)
+    length = f"{training.total:,} steps, which are {passes:.3g} epochs"
+    print(f"Training on {training.images.source} for {length}, into {folder}", flush=True)
     try:
         summary = runs.complete(training, folder, TerminalProgress(training))
     except KeyboardInterrupt:

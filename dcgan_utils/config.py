@@ -40,8 +40,8 @@ class Config:
     initial_std: float = 0.02  # standard deviation of the initial weights
     objective: str = "non-saturating"  # what D and G minimize; losses.py lists them
     batch_size: int = 64  # images in one batch
-    epochs: int = 5  # passes over the data
-    steps: int | None = None  # stop after this many steps; None goes on to the last epoch's end
+    epochs: int = 5  # length of the run, in passes over the data
+    steps: int | None = None  # length in steps, in place of epochs; None counts epochs
     learning_rate: float = 0.0002  # Adam's learning rate, for both networks
     beta1: float = 0.5  # Adam's decay rate of the gradient's running mean
     beta2: float = 0.999  # Adam's decay rate of the squared gradient's running mean
@@ -146,7 +146,8 @@ def preset(name: str, **changes: object) -> Config:
     name
         One of `PRESETS`.
     **changes
-        Settings to change, by the field's name.
+        Settings to change, by the field's name. `epochs` without `steps` sets the length also
+        where the preset gives it in steps.
 
     Returns
     -------
@@ -169,6 +170,8 @@ def preset(name: str, **changes: object) -> Config:
     for change in changes:
         if change not in known:
             raise UserError(f"There is no setting {change!r}; there are: {', '.join(known)}.")
+    if "epochs" in changes:  # the preset may count in steps: the later word on the length wins
+        changes = {"steps": None} | changes
     return dataclasses.replace(PRESETS[name], **changes)
 
 

@@ -1,7 +1,8 @@
 """Runs in folders: created, reopened, completed; what they leave there; progress displays."""
 
 from .checkpoints import load_training, save_training
-from .folder import CHECKPOINT, complete, create, next_folder, reopen
+from .folder import CHECKPOINT, Exists, complete, create, create_next, reopen
+from .lock import InUse, working_in
 from .results import (
     can_judge,
     judge_run,
@@ -16,19 +17,22 @@ from .results import (
 
 __all__ = [
     "CHECKPOINT",
+    "Exists",
+    "InUse",
     "can_judge",
     "complete",
     "create",
+    "create_next",
     "judge_run",
     "last_line",
     "load_run",
     "load_training",
-    "next_folder",
     "reopen",
     "require_numbers",
     "save_training",
     "store_judgment",
     "summarize",
     "write_results",
+    "working_in",
     "write_samples",
 ]

@@ -1,5 +1,6 @@
 """Whole runs in a file: everything that the rest of a run depends on."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from ..config import Config, UserError
 from ..data import load_images
 from ..files import load, save
 from ..losses import objective_for
-from ..training import Training
+from ..training import Training, environment
 
-VERSION = 2  # of the checkpoint's layout
+VERSION = 3  # of the checkpoint's layout
 
 
 def save_training(path: Path, training: Training) -> None:
@@ -24,6 +25,7 @@ def load_training(
     notice: Callable[[str], None] = print,
     generator: nn.Module | None = None,
     discriminator: nn.Module | None = None,
+    steps: int | None = None,
 ) -> Training:
     """Read a checkpoint and its data, ready to go on.
 
@@ -32,9 +34,12 @@ def load_training(
     path
         What `save_training` wrote.
     notice
-        Told where the data come from, where that is not as expected.
+        Told where the data come from, where that is not as expected, and if the conditions under
+        which a run is reproduced bit by bit have changed.
     generator, discriminator
         For a run with networks of its own: the same ones, made anew.
+    steps
+        A new length of the run, in steps from its beginning; None leaves it.
 
     Raises
     ------
@@ -49,10 +54,34 @@ def load_training(
         )
     try:
         config = Config(**state["config"])
+        if steps is not None:
+            if steps < state["step"]:
+                raise UserError(
+                    f"steps is {steps}, but the run has taken {state['step']} already; allowed: "
+                    f"that many or more."
+                )
+            config = dataclasses.replace(config, steps=steps)
         objective_for(config)  # refused before the data are loaded
         images = load_images(config, notice)
         training = Training(config, images, generator, discriminator)
         training.load_state_dict(state)
+        _compare_environments(state["environment"], environment(training.device), notice)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this version's networks: {error}") from error
     return training
+
+
+def _compare_environments(
+    before: Mapping[str, str], here: Mapping[str, str], notice: Callable[[str], None]
+) -> None:
+    """Say what differs from where the checkpoint was written, if anything does."""
+    changed = [
+        f"{name} {before.get(name)} then, {value} now"
+        for name, value in here.items()
+        if before.get(name) != value
+    ]
+    if changed:
+        notice(
+            f"The run continues under other conditions ({'; '.join(changed)}), so that its numbers "
+            f"may differ in the last bits from those of a run that was not interrupted."
+        )

@@ -6,6 +6,7 @@ ever replaced as a whole; so a run that is killed at any moment can be resumed.
 
 import contextlib
 import dataclasses
+import glob
 import json
 import os
 import shutil
@@ -18,17 +19,10 @@ from ..files import write_file
 from ..losses import objective_for
 from ..training import Report, StoppedBetweenSteps, Training
 from .checkpoints import load_training, save_training
+from .lock import InUse, left_by_a_kill, working_in
 from .results import write_results
 
 CHECKPOINT = "checkpoint.pt"
-
-
-def next_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """Return the first of NAME-1, NAME-2, ... in `parent` that is not there yet."""
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"
 
 
 def create(config: Config, folder: Path, notice: Callable[[str], None] = print) -> Training:
@@ -44,49 +38,83 @@ def create(config: Config, folder: Path, notice: Callable[[str], None] = print) 
     folder
         Where to; must not exist.
     notice
-        Told where the data come from, where that is not as expected, and if the run will end before
-        the steps that were asked for.
+        Told where the data come from, where that is not as expected.
 
     Raises
     ------
+    Exists, InUse
+        If the folder is there, or another process is making it.
     UserError
-        If the folder exists or can't be made, or the settings do not fit the machine or the data.
+        If the folder can't be made, or the settings do not fit the machine or the data.
     """
     folder = Path(folder)
-    if folder.exists():
-        raise UserError(
-            f"{folder} exists and is left as it is. Choose another --out, or go on with it: "
-            f"python -m dcgan_utils resume {folder}"
-        )
     objective_for(config)  # refused before the data are loaded
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     parent_is_new = not folder.parent.exists()
     try:
-        unfinished.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with working_in(folder):
+            return _create(config, folder, notice)
     except OSError as error:
         raise UserError(
             f"{folder} can't be made: {error.strerror}. Choose another --out."
         ) from error
+    finally:
+        if parent_is_new:
+            with contextlib.suppress(OSError):  # there may be runs in it by now
+                folder.parent.rmdir()
+
+
+def _create(config: Config, folder: Path, notice: Callable[[str], None]) -> Training:
+    """Make a run folder that this process holds."""
+    if folder.exists() or folder.is_symlink():
+        raise Exists(
+            f"{folder} exists and is left as it is. Choose another --out, or go on with it: "
+            f"python -m dcgan_utils resume {folder}"
+        )
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        if left_by_a_kill(left):
+            shutil.rmtree(left, ignore_errors=True)
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    unfinished.mkdir()
     try:
         config = decide(config, notice)
         training = Training(config, load_images(config, notice))
-        config = training.config = _as_decided(training)
-        if config.steps is not None and config.steps > training.total:
-            notice(
-                f"steps is {config.steps}, but {config.epochs} epochs of these images are "
-                f"{training.total} steps, and the run ends with them. For more, raise --epochs."
-            )
-        settings = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-        write_file(unfinished / "config.json", settings.encode())
+        training.config = _as_decided(training)
+        _write_settings(unfinished, training.config)
         save_training(unfinished / CHECKPOINT, training)
         os.rename(unfinished, folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
-        if parent_is_new:
-            with contextlib.suppress(OSError):  # another run may be in it by now
-                folder.parent.rmdir()
         raise
     return training
+
+
+def create_next(
+    config: Config, name: str, parent: Path = Path("runs"), notice: Callable[[str], None] = print
+) -> tuple[Training, Path]:
+    """Make a run in the first of NAME-1, NAME-2, ... that is free, whoever else does the same.
+
+    Returns
+    -------
+    training, folder
+        As `create` makes them.
+    """
+    number = 1
+    while True:
+        folder = parent / f"{name}-{number}"
+        if not folder.exists():
+            with contextlib.suppress(Exists, InUse):  # another process was faster
+                return create(config, folder, notice), folder
+        number += 1
+
+
+class Exists(UserError):
+    """A run folder is there already."""
+
+
+def _write_settings(folder: Path, config: Config) -> None:
+    content = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    write_file(folder / "config.json", content.encode())
 
 
 def _as_decided(training: Training) -> Config:
@@ -99,20 +127,40 @@ def _as_decided(training: Training) -> Config:
     )
 
 
-def reopen(folder: Path, notice: Callable[[str], None] = print) -> Training:
+def reopen(
+    folder: Path, notice: Callable[[str], None] = print, steps: int | None = None
+) -> Training:
     """Return a run folder's training as of its last checkpoint, ready to go on.
+
+    Parameters
+    ----------
+    folder
+        The run folder. A config.json that was lost or spoiled is written anew.
+    notice
+        Told where the data come from, where that is not as expected.
+    steps
+        A new length of the run, in steps from its beginning; None leaves it. Its weights then are
+        those of a run that was planned that long.
 
     Raises
     ------
+    InUse
+        If another process trains it.
     UserError
-        If there is no such run, or its checkpoint does not fit what is here.
+        If there is no such run, its checkpoint does not fit what is here, or it has taken more
+        steps already.
     """
-    path = Path(folder) / CHECKPOINT
+    folder = Path(folder)
+    path = folder / CHECKPOINT
     if not path.exists():
         raise UserError(f"{folder} is not a run folder: there is no {CHECKPOINT} in it.")
-    for left_by_a_kill in Path(folder).glob(".*.tmp"):
-        left_by_a_kill.unlink()
-    return load_training(path, notice)
+    with working_in(folder):
+        for left in folder.glob(".*.tmp"):
+            if left.is_file() and left_by_a_kill(left):
+                left.unlink()
+        training = load_training(path, notice, steps=steps)
+        _write_settings(folder, training.config)
+    return training
 
 
 def complete(training: Training, folder: Path, on_report: Callable[[Report], object]) -> dict:
@@ -147,9 +195,10 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
         save_training(folder / CHECKPOINT, training)
         write_file(folder / "metrics.csv", training.history.to_csv())
 
-    try:
-        training.run(on_report, on_checkpoint)
-    except StoppedBetweenSteps:
-        on_checkpoint()
-        raise
-    return write_results(training, folder)
+    with working_in(folder):
+        try:
+            training.run(on_report, on_checkpoint)
+        except StoppedBetweenSteps:
+            on_checkpoint()
+            raise
+        return write_results(training, folder)

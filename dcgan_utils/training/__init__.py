@@ -1,7 +1,7 @@
 """Training in memory: the two steps, the loop, what it records, and what it runs on."""
 
 from .frames import sample_steps
-from .hardware import autocast, choose_device, choose_precision, device_name
+from .hardware import autocast, choose_device, choose_precision, device_name, environment
 from .health import Diverged, variety
 from .history import History
 from .interrupt import StoppedBetweenSteps
@@ -20,6 +20,7 @@ __all__ = [
     "choose_precision",
     "device_name",
     "discriminator_step",
+    "environment",
     "generator_step",
     "sample_steps",
     "variety",

@@ -148,3 +148,8 @@ def device_name(device: torch.device) -> str:
         name = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
         return f"cpu ({name}, {torch.get_num_threads()} threads)"
     return device.type
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return what the last bits of a result depend on, besides settings, data and seed."""
+    return {"PyTorch": str(torch.__version__), "device": device_name(device)}

@@ -4,6 +4,7 @@ Nothing here draws, prints or writes files: whoever calls the loop is told how i
 """
 
 import dataclasses
+import functools
 import time
 import zlib
 from collections.abc import Callable
@@ -19,7 +20,14 @@ from ..networks import new_networks
 from ..sampling import classes_in_turn, draw_latents, sample
 from .average import Average
 from .frames import sample_steps
-from .hardware import autocast, choose_device, choose_precision, memory_format, require_compiler
+from .hardware import (
+    autocast,
+    choose_device,
+    choose_precision,
+    environment,
+    memory_format,
+    require_compiler,
+)
 from .health import DIVERGED, Diverged, Monitor, variety
 from .history import History
 from .interrupt import StoppedBetweenSteps, signals_wait
@@ -72,8 +80,8 @@ class Training:
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
         self.batches = Batches(images, config.batch_size, config.seed, self.device)
-        every = config.epochs * self.batches.per_epoch // self.objective.steps_of_d
-        self.total = every if config.steps is None else min(config.steps, every)
+        by_epochs = config.epochs * self.batches.per_epoch // self.objective.steps_of_d
+        self.total = by_epochs if config.steps is None else config.steps
         self.random = torch.Generator(self.device).manual_seed(config.seed)
         self._own_networks = generator is not None or discriminator is not None
         self._make_networks(generator, discriminator)
@@ -237,10 +245,11 @@ class Training:
         self.history.flush()
         return {
             "config": dataclasses.asdict(self.config),
-            "data": self._data_identity(),
+            "data": self._data_identity,
             "device": self.device.type,
             "precision": self.precision,
             "own networks": self._own_networks,
+            "environment": environment(self.device),
             "step": self.step,
             "seconds": self.seconds,
             "generator": self.generator.state_dict(),
@@ -268,7 +277,7 @@ class Training:
                 "same ones and give them to Training before its state."
             )
         here = {
-            "data": self._data_identity(),
+            "data": self._data_identity,
             "device": self.device.type,
             "precision": self.precision,
         }
@@ -290,6 +299,7 @@ class Training:
         self.history = History(self.objective.metrics, state["history"])
         self.frames = dict(state["frames"])
 
+    @functools.cached_property
     def _data_identity(self) -> str:
         checksum = zlib.crc32(self.images.labels.numpy(), zlib.crc32(self.images.pixels.numpy()))
         return f"{self.images.source}, {len(self.images)} images, CRC-32 {checksum:08x}"

@@ -128,7 +128,7 @@ def test_the_pace_counts_the_timed_steps_only(monkeypatch):
 def test_the_course_takes_as_many_steps_as_are_counted():
     """Two images in batches of 2 are one step an epoch; the preset ends after `epochs` of them."""
     images = Images(torch.zeros(2, 1, 16, 16, dtype=torch.uint8), "zeros")
-    training = Training(replace(SMALL, batch_size=2, epochs=1), images)
+    training = Training(replace(SMALL, batch_size=2, epochs=1, steps=None), images)
     assert training.total == 1
     for steps, finished in ((1, 1), (4, 5)):
         training.run(steps=steps)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from dcgan_utils.__main__ import main
+from dcgan_utils.__main__ import Train, main, options_of
 from dcgan_utils.config import PRESETS, meanings
 
 
@@ -121,6 +121,22 @@ def test_resuming_a_whole_run_changes_nothing(trained, monkeypatch):
     before = weights.read_bytes()
     assert main(["resume", "runs/smoke-1", "--judge", "0"]) == 0
     assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--epochs", "10"], (10, None)),
+        (["--epochs=10"], (10, None)),
+        (["--steps", "7", "--epochs", "10"], (10, None)),
+        (["--epochs", "10", "--steps", "7"], (10, 7)),
+        (["--steps", "7"], (3, 7)),
+        ([], (3, 4200)),
+    ],
+)
+def test_the_later_word_on_the_length_wins(options, expected):
+    config = options_of(Train, options).config
+    assert (config.epochs, config.steps) == expected
 
 
 def test_steps_cut_a_run_short(tmp_path):

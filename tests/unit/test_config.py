@@ -62,6 +62,15 @@ def test_unknown_preset_and_field_are_named_with_what_there_is():
         preset("classroom", lr=0.1)
 
 
+def test_the_later_word_on_the_length_wins():
+    assert preset("classroom").steps == 4200
+    assert (preset("classroom", epochs=10).steps, preset("classroom", epochs=10).epochs) == (
+        None,
+        10,
+    )
+    assert preset("classroom", epochs=10, steps=7).steps == 7
+
+
 def test_integers_serve_where_floats_are_meant():
     assert preset("classroom", learning_rate=1).learning_rate == 1
 

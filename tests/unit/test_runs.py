@@ -72,16 +72,11 @@ def assert_same_end(first, second):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_a_run_that_ends_before_its_steps_says_so(tmp_path):
-    """The 4,000 digits in batches of 32, 15 times an epoch, make fewer than 10,000 steps."""
-    said = {}
-    for steps in (10_000, 20):
-        said[steps], config = [], preset("smoke", data="embedded", steps=steps, epochs=1)
-        training = runs.create(config, tmp_path / str(steps), said[steps].append)
-        assert training.total == min(steps, training.batches.per_epoch)
-    assert said[20] == []
-    (message,) = said[10_000]
-    assert "steps is 10000" in message and "--epochs" in message
+def test_steps_in_place_of_epochs_are_the_length_whatever_an_epoch_is(tmp_path):
+    """The 4,000 digits in batches of 32, 15 times an epoch, are 1,875 steps."""
+    for changes, total in (({"steps": 2000, "epochs": 1}, 2000), ({"epochs": 2}, 3750)):
+        config = preset("smoke", data="embedded", **changes)
+        assert runs.create(config, tmp_path / str(total)).total == total
 
 
 def test_a_run_folder_is_complete(finished):
@@ -176,10 +171,10 @@ def test_a_run_that_cannot_start_leaves_nothing(tmp_path, smoke):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_default_folders_are_counted(tmp_path):
-    assert runs.next_folder("smoke", tmp_path).name == "smoke-1"
+def test_default_folders_are_counted(tmp_path, smoke):
     (tmp_path / "smoke-1").mkdir()
-    assert runs.next_folder("smoke", tmp_path).name == "smoke-2"
+    assert runs.create_next(smoke(), "smoke", tmp_path)[1].name == "smoke-2"
+    assert runs.create_next(smoke(), "smoke", tmp_path)[1].name == "smoke-3"
 
 
 def test_resuming_what_is_no_run(tmp_path):

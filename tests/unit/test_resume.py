@@ -1,0 +1,62 @@
+"""What resuming can do: extend a run, mend its settings, tell what is different."""
+
+import json
+
+import pytest
+import torch
+
+from dcgan_utils import files, runs
+from dcgan_utils.config import UserError, preset
+
+
+def complete(training, folder):
+    return runs.complete(training, folder, lambda report: None)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One run of twenty steps, and its folder."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    training = runs.create(preset("smoke", data="embedded"), folder)
+    complete(training, folder)
+    return folder, training
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_finished_run_is_extended_as_if_it_had_been_planned_that_long(tmp_path, smoke, average):
+    short, long = tmp_path / "short", tmp_path / "long"
+    complete(runs.create(smoke(steps=8, average=average), short), short)
+    complete(runs.create(smoke(steps=20, average=average), long), long)
+    extended = runs.reopen(short, steps=20)
+    assert (extended.step, extended.total) == (8, 20)
+    complete(extended, short)
+    for name in ("G.pth", "D.pth"):
+        assert (short / name).read_bytes() == (long / name).read_bytes()
+    a, b = (files.load(folder / runs.CHECKPOINT) for folder in (short, long))
+    assert torch.equal(a["history"][:, 2:], b["history"][:, 2:])
+    assert torch.equal(a["random"], b["random"])
+    assert json.loads((short / "config.json").read_text(encoding="utf-8"))["steps"] == 20
+    with pytest.raises(UserError, match="steps is 19.*taken 20 already"):
+        runs.reopen(short, steps=19)
+
+
+def test_another_environment_is_told_and_no_obstacle(finished, tmp_path, monkeypatch):
+    state, said = files.load(finished[0] / "checkpoint.pt"), []
+    files.save(tmp_path / "checkpoint.pt", state)
+    runs.reopen(tmp_path, said.append)
+    assert said == [], "nothing has changed"
+    state["environment"]["PyTorch"] = "1.0"
+    files.save(tmp_path / "checkpoint.pt", state)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    assert runs.reopen(tmp_path, said.append).step == 20
+    (notice,) = said
+    assert "PyTorch 1.0 then" in notice and "77 threads" in notice and "last bits" in notice
+
+
+def test_a_lost_config_is_written_anew(finished, tmp_path):
+    folder, _ = finished
+    for name in ("checkpoint.pt", "metrics.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "config.json").write_text("[]")
+    runs.reopen(tmp_path)
+    assert (tmp_path / "config.json").read_bytes() == (folder / "config.json").read_bytes()
