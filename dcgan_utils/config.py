@@ -73,7 +73,7 @@ class Config:
         ):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more, or None")
-        _require(self.frames >= 2, "frames", self.frames, "2 or more")
+        _require(2 <= self.frames <= 1000, "frames", self.frames, "2 to 1000")
         _require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
         for name in ("learning_rate", "initial_std"):
             value = getattr(self, name)

@@ -118,7 +118,7 @@ def load(path: Path) -> dict:
                 f"file saved as torch.save(network.state_dict(), path)."
             ) from error
         raise UserError(_damaged(path)) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file can fail in any way
         raise UserError(_damaged(path)) from error
 
 

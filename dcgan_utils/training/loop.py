@@ -31,6 +31,7 @@ from .hardware import (
 from .health import DIVERGED, Diverged, Monitor, variety
 from .history import History
 from .interrupt import StoppedBetweenSteps, signals_wait
+from .memory import require_memory
 from .steps import discriminator_step, generator_step
 
 REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
@@ -95,6 +96,7 @@ class Training:
         config, layout = self.config, memory_format(self.device)
         if generator is None or discriminator is None:
             channels, classes = self.images.pixels.shape[1], len(self.images.classes)
+            require_memory(config, channels, classes, self.device)
             made = new_networks(config, channels, classes, self.random, layout)
             generator = made[0] if generator is None else generator
             discriminator = made[1] if discriminator is None else discriminator

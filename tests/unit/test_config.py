@@ -39,6 +39,7 @@ WRONG = [
     ("fit", "crop"),
     ("precision", "fp16"),
     ("frames", 1),
+    ("frames", 1001),
     ("samples", 0),
     ("seed", -1),
     ("seed", True),

@@ -148,3 +148,17 @@ def test_a_verdict_that_cannot_be_stored_is_shown_all_the_same(run, capsys):
     shown = capsys.readouterr()
     assert "| Fréchet distance |" in shown.out
     assert "could not be written" in shown.err and "Make room" not in shown.err
+
+
+# What won't fit
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"width": 10**6}, {"latent_size": 10**11}, {"samples": 10**12}, {"width": 10**23}],
+    ids=lambda changes: str(changes),
+)
+def test_what_does_not_fit_is_refused_with_its_size(tmp_path, changes):
+    with pytest.raises(UserError, match=rf"{next(iter(changes.values()))}.* GiB of memory"):
+        runs.create(preset("smoke", data="embedded", **changes), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
