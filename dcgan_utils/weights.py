@@ -1,6 +1,7 @@
 """Networks in files of their own, G.pth and D.pth, and their exchange with other programs."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,10 +11,39 @@ from .config import UserError
 from .files import load, save
 from .networks import Discriminator, Generator
 
+FACTS = "dcgan"  # under this name, where PyTorch keeps the version of a state dict
 
-def save_weights(path: Path, network: nn.Module) -> None:
-    """Write a network's state dict, as the common tutorial programs do (G.pth, D.pth)."""
-    save(path, {name: value.cpu().contiguous() for name, value in network.state_dict().items()})
+
+def save_weights(path: Path, network: nn.Module, facts: Mapping[str, object] | None = None) -> None:
+    """Write a network's state dict, as the common tutorial programs do (G.pth, D.pth).
+
+    Parameters
+    ----------
+    path
+        The file.
+    network
+        Whose weights to write.
+    facts
+        What the shapes do not say, such as the distribution of z: plain values. They stand in the
+        state dict's own metadata, which programs that know nothing of them pass over.
+    """
+    weights = OrderedDict(
+        (name, value.cpu().contiguous()) for name, value in network.state_dict().items()
+    )
+    weights._metadata = OrderedDict({"": {"version": 1, FACTS: dict(facts or {})}})
+    save(path, weights)
+
+
+def facts_of(path: Path) -> dict[str, object]:
+    """Return what a file of weights says of its network; nothing if it is another program's."""
+    return _facts(load(path))
+
+
+def _facts(weights: Mapping[str, Tensor]) -> dict[str, object]:
+    metadata = getattr(weights, "_metadata", None)
+    own = metadata.get("", {}) if isinstance(metadata, Mapping) else {}
+    facts = own.get(FACTS, {}) if isinstance(own, Mapping) else {}
+    return dict(facts) if isinstance(facts, Mapping) else {}
 
 
 def load_generator(path: Path) -> Generator:
@@ -82,6 +112,8 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
     UserError
         If the weights are of another architecture.
     """
+    leak = _facts(weights).get("leak")
+    leak = leak if isinstance(leak, (int, float)) else 0.2
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
     convolutions = [value for value in weights.values() if value.ndim == 4]
     names = set(weights) - {"number_of_classes"}  # which only conditional networks have
@@ -99,9 +131,7 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
         network = Generator(image_size, last.shape[1], latent_size, last.shape[0], classes)
     else:
         channels, bias = first.shape[1] - classes, "main.0.bias" in weights
-        network = Discriminator(
-            image_size, channels, first.shape[0], first_bias=bias, classes=classes
-        )
+        network = Discriminator(image_size, channels, first.shape[0], leak, bias, classes)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -5,6 +5,7 @@ Matplotlib is imported where pictures are drawn: it takes a second, and training
 
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,16 @@ from ..files import read_json, write_file
 from ..networks import Generator
 from ..sampling import sample_new
 from ..training import Training, choose_device, device_name
-from ..weights import load_generator, save_weights
+from ..weights import facts_of, load_generator, save_weights
 
 
 def write_results(training: Training, folder: Path) -> dict:
     """Write a run's weights, figures and pictures into its folder; return the summary."""
     from ..drawing import animations, plots
 
-    save_weights(folder / "G.pth", training.sampler)
-    save_weights(folder / "D.pth", training.discriminator)
+    facts = weight_facts(training)
+    save_weights(folder / "G.pth", training.sampler, facts)
+    save_weights(folder / "D.pth", training.discriminator, facts)
     write_file(folder / "metrics.csv", training.history.to_csv())
     frames = training.frames
     last = frames[max(frames)]
@@ -42,6 +44,20 @@ def write_results(training: Training, folder: Path) -> dict:
     summary = summarize(training)
     write_file(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
     return summary
+
+
+def weight_facts(training: Training) -> dict[str, object]:
+    """Return what the shapes of a run's weights do not say, for its files of weights."""
+    config = training.config
+    return {
+        "version": 1,  # of these facts
+        "latent": config.latent,
+        "leak": config.leak,
+        "fit": config.fit,
+        "objective": config.objective,
+        "data": training.images.source,
+        "classes": list(training.images.classes),
+    }
 
 
 def summarize(training: Training) -> dict:
@@ -69,7 +85,9 @@ def last_line(summary: dict) -> str:
     )
 
 
-def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
+def write_samples(
+    run: Path, out: Path, count: int, seed: int, notice: Callable[[str], None] = print
+) -> None:
     """Write a picture of new samples, pixel by pixel and without a frame.
 
     Parameters
@@ -81,7 +99,9 @@ def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     count
         How many images, up to 1,000,000.
     seed
-        Of the latent vectors, whose distribution is the run's (normal for a file alone).
+        Of the latent vectors, whose distribution is the run's.
+    notice
+        Told what is assumed of a file that does not say its distribution.
 
     Raises
     ------
@@ -98,8 +118,14 @@ def write_samples(run: Path, out: Path, count: int, seed: int) -> None:
     if not out.parent.is_dir():
         raise UserError(f"{out.parent} is not a folder. Make it, or choose another --out.")
     require_numbers(count, 1, seed)
-    settings, generator = load_run(run) if run.is_dir() else (Config(), load_generator(run))
-    pixels = sample_new(generator, count, settings.latent, seed)
+    if run.is_dir():
+        settings, generator = load_run(run)
+        latent = settings.latent
+    else:
+        generator, latent = load_generator(run), facts_of(run).get("latent")
+        if latent is None:
+            notice(f"{run} does not say how its z were drawn; a normal distribution is assumed.")
+    pixels = sample_new(generator, count, latent or "normal", seed)
     write_file(out, plots.mosaic_png(pixels))
 
 

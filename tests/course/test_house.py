@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import dcgan_utils
 from dcgan_utils.__main__ import Judge, Resume, Sample, Train, options_of
@@ -136,6 +137,29 @@ def test_recipes_are_the_rows_without_their_seeds_and_machines_are_not_mixed():
     assert second.splitlines()[4:] == [
         "| a=1 | 0 | 1 | 7 | 5.0 | 5.0 to 5.0 | 0.500 | 0.20 | 0.30 |"
     ]
+
+
+# Habits
+
+
+def test_the_public_workflow_runs_the_readmes_test_command_on_every_system():
+    text = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)["jobs"]["test"]
+    assert len(workflow["strategy"]["matrix"]["os"]) == 3
+    for version in workflow["strategy"]["matrix"]["python"]:
+        assert version in SpecifierSet(PROJECT["requires-python"])
+    commands = [step.get("run", "") for step in workflow["steps"]]
+    assert "make test" in commands
+    assert any("tests/course/nbval.cfg" in command for command in commands)
+    assert (ROOT / "tests/course/nbval.cfg").exists()
+
+
+def test_contributing_names_what_is_there():
+    text = PAGES["CONTRIBUTING.md"]
+    for path in re.findall(r"`((?:dcgan_utils|tests|experiments)/[\w/.]*\w)`", text):
+        assert (ROOT / path).exists(), path
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`make (\w+)`", text)) <= set(targets)
 
 
 # Dependencies

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_utils.networks import Generator
-from dcgan_utils.weights import load_discriminator, load_generator, save_weights
+from dcgan_utils import runs
+from dcgan_utils.drawing import plots
+from dcgan_utils.networks import Discriminator, Generator
+from dcgan_utils.sampling import sample_new
+from dcgan_utils.weights import facts_of, load_discriminator, load_generator, save_weights
 
 
 class TutorialGenerator(nn.Module):
@@ -65,3 +68,37 @@ def test_loaded_weights_need_no_settings(tmp_path):
     torch.save(network.state_dict(), buffer)
     (tmp_path / "G.pth").write_bytes(buffer.getvalue())
     assert load_generator(tmp_path / "G.pth").latent_size == 7
+
+
+def test_facts_go_with_the_weights_and_disturb_nobody(tmp_path):
+    facts = {"latent": "uniform", "leak": 0.1, "classes": ["a", "b"]}
+    network = Discriminator(16, 1, 4, leak=0.1)
+    save_weights(tmp_path / "D.pth", network, facts)
+    assert facts_of(tmp_path / "D.pth") == facts
+    loaded = load_discriminator(tmp_path / "D.pth")
+    assert {m.negative_slope for m in loaded.modules() if isinstance(m, nn.LeakyReLU)} == {0.1}
+    plain = torch.load(tmp_path / "D.pth", weights_only=True)
+    assert list(plain) == list(network.state_dict()), "names and order of an ordinary state dict"
+    Discriminator(16, 1, 4).load_state_dict(plain)
+
+
+@pytest.mark.parametrize("metadata", [None, 3, {"": 3}, {"": {"dcgan": [1]}}])
+def test_files_without_facts_are_loaded_with_what_is_usual(tmp_path, metadata):
+    weights = Discriminator(16, 1, 4, leak=0.1).state_dict()
+    weights._metadata = metadata
+    torch.save(weights, tmp_path / "D.pth")
+    assert facts_of(tmp_path / "D.pth") == {}
+    loaded = load_discriminator(tmp_path / "D.pth")
+    assert {m.negative_slope for m in loaded.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
+
+
+def test_a_generator_alone_draws_from_its_own_distribution(tmp_path):
+    generator, said = Generator(16, 1, 7, 5), []
+    for name, facts in (("own", {"latent": "uniform"}), ("other", None)):
+        save_weights(tmp_path / f"{name}.pth", generator, facts)
+        runs.write_samples(tmp_path / f"{name}.pth", tmp_path / f"{name}.png", 9, 0, said.append)
+        latent = "uniform" if facts else "normal"
+        expected = plots.mosaic_png(sample_new(generator, 9, latent, 0))
+        assert (tmp_path / f"{name}.png").read_bytes() == expected
+    (notice,) = said
+    assert "other.pth does not say" in notice and "normal" in notice
