@@ -53,12 +53,13 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def all_tables() -> dict[str, str]:
     """Return every table by name, from the files in results/."""
-    from . import bench, compare, seeds
+    from . import bench, compare, memory, seeds
 
     rows = read(RESULTS / "bench.csv")
     return {
         "seeds": seeds.seeds_table(read(RESULTS / "seeds.csv")),
         "compare": compare.summary(read(RESULTS / "compare.csv")),
+        "memory": memory.memory_table(read(RESULTS / "memory.csv")),
         **bench.tables(rows),
         **{path.stem: path.read_text(encoding="utf-8").strip() for path in RESULTS.glob("*.md")},
     }
