@@ -70,7 +70,7 @@ class Generator(nn.Module):
         self, image_size: int, channels: int, latent_size: int, width: int, classes: int = 0
     ):
         super().__init__()
-        self.latent_size, self.classes = latent_size, classes
+        self.image_size, self.latent_size, self.classes = image_size, latent_size, classes
         _store_classes(self, classes)
         widths = feature_widths(image_size, width)
         layers: list[nn.Module] = []
@@ -147,7 +147,7 @@ class Discriminator(nn.Module):
         classes: int = 0,
     ):
         super().__init__()
-        self.classes = classes
+        self.image_size, self.classes = image_size, classes
         _store_classes(self, classes)
         widths = feature_widths(image_size, width)[::-1]
         layers: list[nn.Module] = [

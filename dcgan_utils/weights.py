@@ -3,8 +3,10 @@
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from .config import UserError
@@ -114,30 +116,43 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
     """
     leak = _facts(weights).get("leak")
     leak = leak if isinstance(leak, (int, float)) else 0.2
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    weights = {str(name).removeprefix("module."): value for name, value in weights.items()}
     convolutions = [value for value in weights.values() if value.ndim == 4]
     names = set(weights) - {"number_of_classes"}  # which only conditional networks have
     names_fit = all(re.fullmatch(r"main\.\d+\.\w+", name) for name in names)
-    if not names_fit or len(convolutions) < 3:
+    if not names_fit or not 3 <= len(convolutions) <= 7:  # images of 16 to 256 pixels
         raise UserError(
             "These weights are not a DCGAN's: main.0.weight, main.1.weight ... expected."
         )
+    for name, value in weights.items():
+        stored = value.untyped_storage().nbytes() >= value.numel() * value.element_size() > 0
+        if not stored or not (value.is_floating_point() or name.endswith("num_batches_tracked")):
+            raise UserError(f"{name} in these weights does not hold the numbers of a layer.")
     image_size = 2 ** (len(convolutions) + 1)
     first, second, last = convolutions[0], convolutions[1], convolutions[-1]
     classes = int(weights["number_of_classes"]) if "number_of_classes" in weights else 0
     # A transposed convolution stores (in, out, 4, 4), a convolution (out, in, 4, 4).
     if second.shape[0] == first.shape[1]:
-        latent_size = first.shape[0] - classes
-        network = Generator(image_size, last.shape[1], latent_size, last.shape[0], classes)
+        sizes = (image_size, last.shape[1], first.shape[0] - classes, last.shape[0], classes)
+        make = partial(Generator, *sizes)
     else:
-        channels, bias = first.shape[1] - classes, "main.0.bias" in weights
-        network = Discriminator(image_size, channels, first.shape[0], leak, bias, classes)
+        sizes = (image_size, first.shape[1] - classes, first.shape[0])
+        bias = "main.0.bias" in weights
+        make = partial(Discriminator, *sizes, leak, bias, classes)
     try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1:2] or [str(error)]
+        with torch.device("meta"):  # so that nothing large is made before the shapes are known
+            expected = {name: value.shape for name, value in make().state_dict().items()}
+    except (RuntimeError, OverflowError) as error:
+        raise UserError(f"These weights belong to no network that can be made: {error}") from error
+    found = {name: value.shape for name, value in weights.items()}
+    odd = [name for name in expected | found if expected.get(name) != found.get(name)]
+    if odd:
+        shapes = (tuple(shapes.get(odd[0], ())) or "nothing" for shapes in (found, expected))
         raise UserError(
-            f"These weights are not of this course's DCGAN ({image_size}x{image_size}): "
-            f"{reason[0].strip()}"
-        ) from error
+            "These weights are not of this course's DCGAN ({0}x{0}): {1} is {2}, not {3}.".format(
+                image_size, odd[0], *shapes
+            )
+        )
+    network = make()
+    network.load_state_dict(weights)
     return network

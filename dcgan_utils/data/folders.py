@@ -34,7 +34,7 @@ def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images
     UserError
         If the folder has no images, one can't be read, or they do not fit the settings.
     """
-    folder = Path(config.data).expanduser().resolve()
+    folder = user_folder(config.data)
     paths = find_images(folder)
     channels = config.channels or 3
     _check_memory((len(paths), channels, config.image_size, config.image_size), folder)
@@ -49,6 +49,20 @@ def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images
     classes = tuple(sorted(set(names)))
     labels = torch.tensor([classes.index(name) for name in names])
     return Images(pixels, folder.name, labels=labels, classes=classes)
+
+
+def user_folder(name: str) -> Path:
+    """Return the whole path of a folder that a user named; it need not be there.
+
+    Raises
+    ------
+    UserError
+        If no folder can have this name.
+    """
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, a null character
+        raise UserError(f"data is {name!r}, which can't be a folder: {error}") from error
 
 
 def find_images(folder: Path) -> list[Path]:

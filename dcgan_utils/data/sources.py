@@ -9,11 +9,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from ..config import Config, UserError
 from .embedded import load_embedded
-from .folders import load_folder
+from .folders import load_folder, user_folder
 from .idx import IdxFiles, NotHere, load_idx
 from .images import Images, check_fit
 
@@ -98,8 +97,7 @@ def decide(config: Config, notice: Callable[[str], None] = print) -> Config:
     if config.data in SOURCES:
         return config
     if config.data != "auto":
-        folder = Path(config.data).expanduser().resolve()
-        return dataclasses.replace(config, data=str(folder))
+        return dataclasses.replace(config, data=str(user_folder(config.data)))
     _require_gray(config)
     try:
         if not SOURCES["mnist"].is_here():
@@ -160,7 +158,7 @@ def load_images(config: Config, notice: Callable[[str], None] = print) -> Images
         If the data are not there, are damaged, or do not fit the settings.
     """
     if config.data != "auto" and config.data not in SOURCES:
-        if not Path(config.data).expanduser().is_dir():
+        if not user_folder(config.data).is_dir():
             raise UserError(
                 f"There is no folder {config.data!r}. Set data to auto, {', '.join(SOURCES)} or a "
                 f"folder of images."

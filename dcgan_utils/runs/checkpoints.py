@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..config import Config, UserError
 from ..data import load_images
@@ -52,23 +52,53 @@ def load_training(
         raise UserError(
             f"{path} is not a checkpoint of this version. Choose a run's checkpoint.pt."
         )
+    config = _config_of(path, state, steps)
+    objective_for(config)  # refused before the data are loaded
+    images = load_images(config, notice)
+    training = Training(config, images, generator, discriminator)
+    try:
+        training.load_state_dict(state)
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path} does not fit this version's networks: {error}") from error
+    _compare_environments(state["environment"], environment(training.device), notice)
+    return training
+
+
+def _config_of(path: Path, state: Mapping, steps: int | None) -> Config:
+    """Return a checkpoint's settings, with a new length if one is wanted.
+
+    Raises
+    ------
+    UserError
+        If what is in the checkpoint is not what `save_training` writes.
+    """
+    kinds = {
+        "config": Mapping,
+        "step": int,
+        "seconds": float,
+        "history": Tensor,
+        "frames": Mapping,
+        "fixed_latents": Tensor,
+        "environment": Mapping,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(state.get(name), kind):
+            raise UserError(f"{path} is spoiled: its {name} is no {kind.__name__}.")
     try:
         config = Config(**state["config"])
-        if steps is not None:
-            if steps < state["step"]:
-                raise UserError(
-                    f"steps is {steps}, but the run has taken {state['step']} already; allowed: "
-                    f"that many or more."
-                )
-            config = dataclasses.replace(config, steps=steps)
-        objective_for(config)  # refused before the data are loaded
-        images = load_images(config, notice)
-        training = Training(config, images, generator, discriminator)
-        training.load_state_dict(state)
-        _compare_environments(state["environment"], environment(training.device), notice)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path} does not fit this version's networks: {error}") from error
-    return training
+    except (UserError, TypeError) as error:
+        raise UserError(f"{path} has settings that are not allowed here: {error}") from error
+    step, history = state["step"], state["history"]
+    recorded = int(history[-1, 0]) if history.ndim == 2 and len(history) else 0
+    if history.ndim != 2 or not recorded <= step < recorded + config.record_every:
+        raise UserError(f"{path} is spoiled: it is at step {step}, but has recorded {recorded}.")
+    if steps is None:
+        return config
+    if steps < step:
+        raise UserError(
+            f"steps is {steps}, but the run has taken {step} already; allowed: that many or more."
+        )
+    return dataclasses.replace(config, steps=steps)
 
 
 def _compare_environments(

@@ -160,6 +160,12 @@ def load_run(folder: Path) -> tuple[Config, Generator]:
     except TypeError as error:
         raise UserError(f"{path} has settings of another version: {error}") from error
     generator = load_generator(folder / "G.pth")
+    drawn, said = generator.image_size, settings.image_size
+    if drawn != said:
+        raise UserError(
+            f"{folder / 'G.pth'} draws {drawn}x{drawn} pixels, but the run's settings say {said}. "
+            f"Put back the file that belongs there: python -m dcgan_utils resume {folder}"
+        )
     try:
         device = choose_device(settings.device)
     except UserError:  # trained on another machine

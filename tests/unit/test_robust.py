@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dcgan_utils import runs
+from dcgan_utils import files, runs
 from dcgan_utils.__main__ import main
 from dcgan_utils.config import UserError, preset
 from dcgan_utils.drawing import plots
@@ -162,3 +162,68 @@ def test_what_does_not_fit_is_refused_with_its_size(tmp_path, changes):
     with pytest.raises(UserError, match=rf"{next(iter(changes.values()))}.* GiB of memory"):
         runs.create(preset("smoke", data="embedded", **changes), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+# Names and contents that nobody would choose
+
+
+@pytest.mark.parametrize("data", ["~nouser/x", "a" * 300, "\0"])
+def test_odd_names_of_data_are_refused(tmp_path, capsys, data):
+    command = ["train", "--preset", "smoke", "--data", data, "--out", tmp_path / "run"]
+    error_of(*command, capsys=capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_too_long_for_a_folder_is_refused(tmp_path, capsys):
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--out", tmp_path / ("a" * 300)]
+    assert "too long" in error_of(*command, capsys=capsys)
+
+
+def odd_weights(kind):
+    weights = Generator(16, 1, 100, 8).state_dict()
+    if kind == "integer keys":
+        return dict(enumerate(weights.values()))
+    if kind == "40 layers":
+        return {f"main.{place}.weight": torch.zeros(2, 2, 4, 4) for place in range(40)}
+    if kind == "giant":
+        one = torch.zeros(1).expand(10**6, 10**6, 4, 4)
+        return {f"main.{place}.weight": one for place in (0, 3, 6)}
+    if kind == "no kernels":
+        return {f"main.{place}.weight": torch.zeros(0, 0, 0, 0) for place in (0, 3, 6)}
+    return {name: value.long() for name, value in weights.items()}
+
+
+@pytest.mark.parametrize("kind", ["integer keys", "40 layers", "giant", "no kernels", "whole"])
+def test_odd_weights_are_refused(tmp_path, kind):
+    torch.save(odd_weights(kind), tmp_path / "G.pth")
+    with pytest.raises(UserError, match=r"G\.pth"):
+        load_generator(tmp_path / "G.pth")
+
+
+def test_a_generator_of_another_size_in_a_run_is_named(run, capsys):
+    save_weights(run / "G.pth", Generator(32, 1, 100, 8))
+    assert "G.pth draws 32x32" in error_of("judge", run, capsys=capsys)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("step", "abc"),
+        ("step", -7),
+        ("step", 10**12),
+        ("seconds", None),
+        ("history", [1, 2]),
+        ("history", torch.zeros(3)),
+        ("frames", 5),
+        ("random", torch.zeros(4)),
+        ("config", 3),
+        ("config", {"data": 5}),
+        ("generator", {}),
+        ("fixed_latents", "none"),
+        ("environment", None),
+    ],
+)
+def test_odd_checkpoints_are_refused(run, capsys, key, value):
+    state = files.load(run / "checkpoint.pt")
+    files.save(run / "checkpoint.pt", state | {key: value})
+    assert "checkpoint.pt" in error_of("resume", run, capsys=capsys)
