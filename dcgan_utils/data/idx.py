@@ -74,9 +74,11 @@ def load_idx(files: IdxFiles, classes: Sequence[str]) -> Images:
         try:
             download(files, files.raw, lambda path: _fault(read_file(path), files, path.name))
         except DownloadError as error:
+            missing = [name for name in files.names if not (files.raw / name).is_file()]
+            what = f"{files.dataset} is" if len(missing) == 4 else f"{', '.join(missing)} is"
             raise NotHere(
-                f"{files.dataset} is not in {files.raw} and could not be downloaded ({error}). To "
-                f"have it, connect to a network, or put its four files into {files.raw}."
+                f"{what} not in {files.raw} and could not be downloaded ({error}). To have "
+                f"{files.dataset}, connect to a network, or put its four files into {files.raw}."
             ) from error
     parts = [_read(files, name) for name in files.names]
     pixels = torch.from_numpy(np.concatenate(parts[::2]))[:, None]  # (N, 1, 28, 28)

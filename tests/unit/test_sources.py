@@ -147,6 +147,13 @@ def test_a_damaged_file_without_a_known_checksum_is_named(root, damage):
         load_source("kmnist")
 
 
+def test_a_single_missing_file_is_named(root):
+    (mirrors.put(root) / "t10k-labels-idx1-ubyte").unlink()
+    with with_mnist(at(EXPECTED, mirrors.closed_port())), pytest.raises(UserError) as caught:
+        load_images(Config(data="mnist"))
+    assert str(caught.value).startswith("t10k-labels-idx1-ubyte is not in")
+
+
 def test_a_named_set_that_cannot_be_had(root):
     with with_mnist(at(EXPECTED, mirrors.closed_port())), pytest.raises(UserError) as caught:
         load_images(Config(data="mnist"))
