@@ -120,6 +120,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behavior", BAD)
 def test_bad_mirror_then_a_good_one(root, behavior):
     with Mirror(ARCHIVES, behavior) as bad, Mirror(ARCHIVES) as good:
@@ -128,6 +129,7 @@ def test_bad_mirror_then_a_good_one(root, behavior):
     assert_only_whole_files(root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behavior", BAD)
 def test_bad_mirrors_only(root, behavior):
     with Mirror(ARCHIVES, behavior) as bad:

@@ -102,6 +102,7 @@ def test_the_animation_has_its_frames_and_they_differ(finished):
     assert (folder / "animation.png").stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_resumed_at_a_checkpoint_ends_as_if_never_interrupted(average, tmp_path, smoke):
     folder = tmp_path / "whole"

@@ -145,6 +145,7 @@ for precision in ("float32", "bf16"):
 """
 
 
+@pytest.mark.slow
 def test_bf16_trains_as_float32_does():
     """Three steps in each precision, at a rate at which weights cast before a step would show.
 
