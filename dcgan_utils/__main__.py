@@ -140,7 +140,7 @@ def _complete(training, folder: Path, count: int) -> None:
     from .runs.progress import TerminalProgress
 
     passes = training.total / (training.batches.per_epoch / training.objective.steps_of_d)
-    length = f"{training.total:,} steps, which are {passes:.3g} epochs"
+    length = f"{training.total:,} steps (epochs: {passes:.3g})"
     print(f"Training on {training.images.source} for {length}, into {folder}", flush=True)
     try:
         summary = runs.complete(training, folder, TerminalProgress(training))

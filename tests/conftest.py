@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 
+from dcgan_utils import runs
 from dcgan_utils.config import preset
 from dcgan_utils.data import load_images
 from dcgan_utils.training import Training
@@ -42,3 +43,12 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("DCGAN_MNIST_MIRROR", raising=False)
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return the folder of a run of twenty steps, as `train` makes it, and the run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    training = runs.create(preset("smoke", data="embedded"), folder)
+    runs.complete(training, folder, lambda report: None)
+    return folder, training

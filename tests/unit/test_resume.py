@@ -6,20 +6,11 @@ import pytest
 import torch
 
 from dcgan_utils import files, runs
-from dcgan_utils.config import UserError, preset
+from dcgan_utils.config import UserError
 
 
 def complete(training, folder):
     return runs.complete(training, folder, lambda report: None)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """One run of twenty steps, and its folder."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    training = runs.create(preset("smoke", data="embedded"), folder)
-    complete(training, folder)
-    return folder, training
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])

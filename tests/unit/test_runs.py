@@ -36,15 +36,6 @@ def complete(training, folder):
     return runs.complete(training, folder, lambda report: None)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """One run of twenty steps, as `train` makes it."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    training = runs.create(preset("smoke", data="embedded"), folder)
-    complete(training, folder)
-    return folder, training
-
-
 def assert_identical(a, b, where="state"):
     """Compare nested dicts, lists and tensors bit by bit."""
     if isinstance(a, torch.Tensor):
