@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO, TypeVar
 
 import tyro
 
@@ -62,18 +62,20 @@ class Judge:
     seed: int = 0  # which latent vectors
 
 
-def options_of(kind: type, arguments: Sequence[str]) -> Train | Resume | Sample | Judge:
+Command = TypeVar("Command", Train, Resume, Sample, Judge)
+
+
+def options_of(kind: type[Command], arguments: Sequence[str]) -> Command:
     """Parse the arguments of a command; those of `train` on top of the preset that they name."""
-    extra = {}
+    settings: dict[str, Any] = {"args": list(arguments)}
     if kind is Train:
         finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         finder.add_argument("--preset", default="classroom")
         name = finder.parse_known_args(arguments)[0].preset
-        extra = {"default": Train(preset(name), name)}
+        settings["default"] = Train(preset(name), name)
     program = f"python -m dcgan_utils {kind.__name__.lower()}"
-    settings = {"prog": program, "args": list(arguments)}
-    options = tyro.cli(kind, config=(tyro.conf.FlagConversionOff,), **settings, **extra)
-    if kind is Train and last_length(arguments) == "epochs":
+    options = tyro.cli(kind, prog=program, config=(tyro.conf.FlagConversionOff,), **settings)
+    if isinstance(options, Train) and last_length(arguments) == "epochs":
         config = dataclasses.replace(options.config, steps=None)
         options = dataclasses.replace(options, config=config)
     return options
@@ -169,27 +171,27 @@ class Lenient:
 
     def __init__(self, stream: TextIO | None):
         self._stream = stream
-        if hasattr(stream, "reconfigure"):
+        if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
         """Write, if anything can still be written."""
-        self._try(lambda: self._stream.write(text))
+        self._try(lambda stream: stream.write(text))
         return len(text)
 
     def flush(self) -> None:
         """Flush, if anything can still be written."""
-        self._try(lambda: self._stream.flush())
+        self._try(lambda stream: stream.flush())
 
     def isatty(self) -> bool:
         """Return whether this is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
-    def _try(self, write: Callable[[], object]) -> None:
+    def _try(self, write: Callable[[TextIO], object]) -> None:
         if self._stream is None:
             return
         try:
-            write()
+            write(self._stream)
         except (OSError, ValueError):  # a closed pipe, a full disk; a closed stream
             with contextlib.suppress(OSError, ValueError):  # or Python complains at its end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

@@ -8,7 +8,7 @@ import inspect
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 class UserError(ValueError):
@@ -90,9 +90,9 @@ def _require(holds: bool, name: str, value: object, allowed: str) -> None:
         raise UserError(f"{name} is {value!r}; allowed: {allowed}. Change {name} and start again.")
 
 
-def _check_type(name: str, value: object, expected: object) -> None:
+def _check_type(name: str, value: object, expected: Any) -> None:
     """Refuse a value whose type cannot be what the field's annotation says."""
-    options = getattr(expected, "__args__", (expected,))
+    options: tuple[Any, ...] = getattr(expected, "__args__", (expected,))
     if all(isinstance(option, str) for option in options):
         _require(value in options, name, value, " or ".join(options))
         return
@@ -138,7 +138,7 @@ PRESETS: dict[str, Config] = {
 }
 
 
-def preset(name: str, **changes: object) -> Config:
+def preset(name: str, **changes: Any) -> Config:
     """Return a named preset, with any of its settings changed.
 
     Parameters

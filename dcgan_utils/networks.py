@@ -199,7 +199,7 @@ def _store_classes(network: nn.Module, classes: int) -> None:
         network.register_buffer("number_of_classes", torch.tensor(float(classes)))
 
 
-def _require_labels(network: nn.Module, labels: Tensor | None) -> None:
+def _require_labels(network: Generator | Discriminator, labels: Tensor | None) -> None:
     if (labels is None) != (network.classes == 0):
         kind = type(network).__name__
         raise UserError(
@@ -237,7 +237,7 @@ def new_networks(
         size, channels, config.width, config.leak, config.first_bias, told
     )
     for network in (generator, discriminator):
-        network.to(random.device, memory_format=layout)
+        network.to(random.device).to(memory_format=layout)
         initialize_weights(network, random, config.initial_std)
     return generator, discriminator
 

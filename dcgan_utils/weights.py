@@ -2,9 +2,10 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from .config import UserError
 from .files import load, save
 from .networks import Discriminator, Generator
+
+Kind = TypeVar("Kind", Generator, Discriminator)
 
 FACTS = "dcgan"  # under this name, where PyTorch keeps the version of a state dict
 
@@ -32,16 +35,17 @@ def save_weights(path: Path, network: nn.Module, facts: Mapping[str, object] | N
     weights = OrderedDict(
         (name, value.cpu().contiguous()) for name, value in network.state_dict().items()
     )
-    weights._metadata = OrderedDict({"": {"version": 1, FACTS: dict(facts or {})}})
+    metadata = OrderedDict({"": {"version": 1, FACTS: dict(facts or {})}})
+    weights._metadata = metadata  # type: ignore[attr-defined]  # where PyTorch keeps it
     save(path, weights)
 
 
-def facts_of(path: Path) -> dict[str, object]:
+def facts_of(path: Path) -> dict[str, Any]:
     """Return what a file of weights says of its network; nothing if it is another program's."""
     return _facts(load(path))
 
 
-def _facts(weights: Mapping[str, Tensor]) -> dict[str, object]:
+def _facts(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     metadata = getattr(weights, "_metadata", None)
     own = metadata.get("", {}) if isinstance(metadata, Mapping) else {}
     facts = own.get(FACTS, {}) if isinstance(own, Mapping) else {}
@@ -74,7 +78,7 @@ def load_discriminator(path: Path) -> Discriminator:
     return _load_network(path, Discriminator)
 
 
-def _load_network(path: Path, kind: type[nn.Module]) -> nn.Module:
+def _load_network(path: Path, kind: type[Kind]) -> Kind:
     weights = load(path)
     if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
         raise UserError(f"{path} is not a state dict. Choose a G.pth or D.pth.")
@@ -131,14 +135,14 @@ def network_from_weights(weights: Mapping[str, Tensor]) -> Generator | Discrimin
     image_size = 2 ** (len(convolutions) + 1)
     first, second, last = convolutions[0], convolutions[1], convolutions[-1]
     classes = int(weights["number_of_classes"]) if "number_of_classes" in weights else 0
+    make: Callable[[], Generator | Discriminator]
     # A transposed convolution stores (in, out, 4, 4), a convolution (out, in, 4, 4).
     if second.shape[0] == first.shape[1]:
-        sizes = (image_size, last.shape[1], first.shape[0] - classes, last.shape[0], classes)
-        make = partial(Generator, *sizes)
+        latent_size, width, channels = first.shape[0] - classes, last.shape[0], last.shape[1]
+        make = partial(Generator, image_size, channels, latent_size, width, classes)
     else:
-        sizes = (image_size, first.shape[1] - classes, first.shape[0])
-        bias = "main.0.bias" in weights
-        make = partial(Discriminator, *sizes, leak, bias, classes)
+        channels, width, bias = first.shape[1] - classes, first.shape[0], "main.0.bias" in weights
+        make = partial(Discriminator, image_size, channels, width, leak, bias, classes)
     try:
         with torch.device("meta"):  # so that nothing large is made before the shapes are known
             expected = {name: value.shape for name, value in make().state_dict().items()}

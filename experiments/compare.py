@@ -8,6 +8,7 @@ from one run. Rows that are in results/compare.csv are not made again.
 import dataclasses
 import sys
 from statistics import mean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ NO_BIAS = {"batch_size": 32, "learning_rate": 0.005, "epochs": 3, "steps": 4200,
 LARGER_BATCH = {"batch_size": 64, "learning_rate": 0.0016, "average": 0.99}
 SMALLER = {"batch_size": 32, "average": 0.995}
 NARROW = {"batch_size": 32, "learning_rate": 0.0024, "average": 0.998}
-RECIPES = [  # settings, number of seeds
+RECIPES: list[tuple[dict[str, Any], int]] = [  # settings, number of seeds
     ({"first_bias": True} | NO_BIAS, 5),  # the preset
     (NO_BIAS, 5),
     (LARGER_BATCH, 3),

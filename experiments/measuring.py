@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -113,6 +114,7 @@ def images_per_second(run: Callable[[int], object], batch_size: int, seconds: fl
 
 def time_training(program: str, config: Config, seconds: float) -> tuple[float, float]:
     """Return a program's images per second and peak memory in MB."""
+    run: Callable[[int], object]
     if program == "tutorial":
         run = Tutorial(digits(config.image_size, config.fit), config).run
     else:
@@ -133,7 +135,9 @@ def peak_memory() -> float:
         return math.nan
     unit = 2**20 if sys.platform == "darwin" else 2**10
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return own + sum(private_memory(child.pid) for child in multiprocessing.active_children())
+    return own + sum(
+        private_memory(child.pid) for child in multiprocessing.active_children() if child.pid
+    )
 
 
 def private_memory(pid: int) -> float:
@@ -153,7 +157,7 @@ def product_rate(precision: str) -> float:
     while slowest < 0.05:  # ever larger matrices, until one product takes so many seconds
         size *= 2
         a = torch.rand(size, size, device=device).to(kind)
-        times = [seconds_of(lambda a=a: a @ a) for _ in range(6)]
+        times = [seconds_of(partial(torch.matmul, a, a)) for _ in range(6)]
         best, slowest = max(best, 2 * size**3 / min(times) / 1e9), min(times)
     return best
 
@@ -168,6 +172,7 @@ def gflop_per_image(program: str, config: Config) -> float:
     """Return the work of one step for each image of its batch: multiply-adds, twice, in 1e9."""
     few = replace(config, batch_size=2, device="cpu", precision="float32")
     pixels = torch.zeros(2, 1, few.image_size, few.image_size, dtype=torch.uint8)
+    step: Callable[[], object]
     if program == "tutorial":
         tutorial = Tutorial(TensorDataset(pixels), few)
         step = lambda: tutorial.step(pixels.float())  # noqa: E731

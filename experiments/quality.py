@@ -3,7 +3,7 @@
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from torch import nn
@@ -105,7 +105,8 @@ def train_equally(program: str, seed: int) -> tuple[float, float]:
         CLASSROOM, seed=seed, epochs=1, learning_rate=LEARNING_RATE, average=0.0, real_label=1.0
     )
     training = Training(config, load_images(config))
-    run, generator = training.run, training.generator
+    run: Callable[[], object] = training.run
+    generator = training.generator
     if program == "tutorial":
         tutorial = Tutorial(digits(32, "pad"), config)
         run, generator = lambda: tutorial.run(training.total), tutorial.netG

@@ -7,6 +7,7 @@ results/seeds.csv, with the machine it was made on; the verdict of seed 0 in res
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dcgan_utils import runs
 from dcgan_utils.config import Config, UserError, preset
@@ -87,14 +88,14 @@ def seeds_table(rows: list[dict[str, str]]) -> str:
     return "\n\n".join(parts)
 
 
-def made_on(row: Mapping[str, object]) -> tuple[str, ...]:
+def made_on(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the data and the machine of a row: only rows that agree in them share a table."""
     return row["data"], row["device"], row["number_format"], f"torch {row['torch']}"
 
 
 def main() -> None:
     """Make the rows that this machine has not made yet."""
-    rows = read(OUT)
+    rows: list[dict] = read(OUT)
     for data, seed in WANTED:
         new = row(data, seed)
         same = [(made_on(old), str(old["seed"])) == (made_on(new), str(seed)) for old in rows]

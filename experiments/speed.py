@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -137,10 +138,11 @@ def first_step_seconds() -> float:
             "--out",
             f"{folder}/run",
         ]
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
         began = time.perf_counter()
-        with subprocess.Popen(command, **pipes) as process:
-            for line in process.stderr:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stderr or ():
                 if line.startswith("step 1/1 "):
                     return time.perf_counter() - began
     raise RuntimeError("The train command ended without a first step.")
@@ -174,7 +176,9 @@ def scaling(options: argparse.Namespace) -> list[dict]:
     rows, timed = [], {}
     for setting, sizes in SCALED.items():
         for size in sizes:
-            changes = {setting: size} | ({"fit": "resize"} if setting == "image_size" else {})
+            changes: dict[str, Any] = {setting: size} | (
+                {"fit": "resize"} if setting == "image_size" else {}
+            )
             config = replace(CLASSROOM, **changes)
             config = CLASSROOM if size == getattr(CLASSROOM, setting) else config
             if config not in timed:
@@ -218,7 +222,7 @@ def scaling_panel(rows: Sequence[dict], setting: str, ax: Axes) -> list[tuple[fl
     limits = [product / work for work in numbers(own, measure="gflop")]
     ax.loglog(sizes, limits, "--", color=plots.COLORS["reference"], label="limit: matrix product")
     ax.loglog(sizes, paces, "o-", color=plots.COLORS["discriminator"], label="measured")
-    ax.set_xticks(sizes, sizes)
+    ax.set_xticks(sizes, list(map(str, sizes)))
     ax.set_xticks([], minor=True)
     ax.set_xlabel(
         {

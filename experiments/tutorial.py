@@ -7,6 +7,7 @@ in each step, all in contiguous float32.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def digits(image_size: int, fit: str) -> Dataset:
     return datasets.MNIST(data_root(), train=True, transform=transforms.Compose(steps))
 
 
-def weights_init(module: nn.Module) -> None:
+def weights_init(module: Any) -> None:
     """Draw the weights of one module; for `Module.apply`."""
     name = module.__class__.__name__
     if "Conv" in name:

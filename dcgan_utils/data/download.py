@@ -21,11 +21,16 @@ _STALE = 3600  # seconds after which such a folder was left by a process that wa
 class Files(Protocol):
     """What a download must know of a set; `idx.IdxFiles` is one."""
 
-    dataset: str
-    archives: Sequence[tuple[str, str]] | None
-    mirrors: Sequence[str] | None
-    patience: float
-    names: list[str]
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def archives(self) -> Sequence[tuple[str, str]] | None: ...
+    @property
+    def mirrors(self) -> Sequence[str] | None: ...
+    @property
+    def patience(self) -> float: ...
+    @property
+    def names(self) -> list[str]: ...
 
 
 class DownloadError(Exception):

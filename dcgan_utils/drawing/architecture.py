@@ -8,6 +8,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -80,7 +81,9 @@ def _recorder(name: str, layers: list[Layer]):
     """Return a forward hook that appends its module to the list."""
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        convolution = isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+        kernel, stride = 0, 0
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            kernel, stride = module.kernel_size[0], module.stride[0]
         layers.append(
             Layer(
                 name,
@@ -88,8 +91,8 @@ def _recorder(name: str, layers: list[Layer]):
                 tuple(output.shape[1:]),
                 sum(p.numel() for p in module.parameters()),
                 _multiply_adds(module, inputs[0], output),
-                module.kernel_size[0] if convolution else 0,
-                module.stride[0] if convolution else 0,
+                kernel,
+                stride,
             )
         )
 
@@ -214,7 +217,7 @@ def _draw_scales(ax: Axes, per_pixel: float, per_channel: float, at_left: bool) 
     pixels, channels = (
         2 ** max(0, round(math.log2(0.5 / unit))) for unit in (per_pixel, per_channel)
     )  # powers of two, about half an inch long
-    bars = {"color": "0.15", "linewidth": 2.5, "solid_capstyle": "butt"}
+    bars: dict[str, Any] = {"color": "0.15", "linewidth": 2.5, "solid_capstyle": "butt"}
     ax.plot([left, left], [bottom, bottom + pixels * per_pixel], **bars)
     ax.text(left + 0.08, bottom, f"{pixels} pixel{'s' * (pixels > 1)}", va="bottom", fontsize=11)
     left += 1.25

@@ -1,7 +1,10 @@
 """Pictures from numbers and tensors: each function draws into its `ax` and returns it."""
 
+import functools
 import io
 import math
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +16,9 @@ from torch import Tensor
 from ..data import unscale
 from ..losses import Quantity
 from ..training import History
+
+Given = ParamSpec("Given")  # what a function that draws is given, and what it returns
+Drawn = TypeVar("Drawn")
 
 # Okabe and Ito's palette: told apart in greyscale and by color-blind readers. The same thing has
 # the same color throughout the course.
@@ -36,7 +42,7 @@ COLORS = {
     "leaky relu": "#0072B2",
 }
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 13,
     "axes.titlelocation": "left",
@@ -49,7 +55,15 @@ STYLE = {
 }
 
 
-in_style = plt.rc_context(STYLE)  # decorates each function that draws
+def in_style(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+    """Decorate a function that draws: it does so in the course's style."""
+
+    @functools.wraps(draw)
+    def styled(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:
+        with plt.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
 
 
 @in_style
@@ -61,8 +75,9 @@ def new_axes(width: float = 8.0, height: float = 3.6) -> Axes:
 def to_png(ax: Axes, dots_per_inch: int = 120) -> bytes:
     """Return the figure that `ax` is part of as a PNG file's bytes, and close it."""
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=dots_per_inch)
-    plt.close(ax.figure)
+    figure = ax.figure.figure  # the whole one
+    figure.savefig(buffer, format="png", dpi=dots_per_inch)
+    plt.close(figure)
     return buffer.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Checkers of notebook 03, activations."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,7 @@ def check_activation_numbers(function: Callable[[], Sequence[float]]) -> bool:
         if len(got) != 6:
             raise Wrong(f"Expected six numbers, got {len(got)}.")
         label = torch.zeros(1, dtype=torch.double)
-        cases = [
+        cases: list[tuple[Any, str]] = [
             (F.leaky_relu(torch.tensor(-3.0), 0.2), "A share of the input, sign included."),
             (_slope(lambda x: F.leaky_relu(x, 0.2), -3.0), "How steep is the line left of 0?"),
             (_slope(torch.relu, -3.0), "How steep is the line left of 0?"),
@@ -118,7 +119,7 @@ def check_dead_share(function: Callable[[Tensor], float]) -> bool:
     return judge("3.3", check)
 
 
-def _require_share(got: object, expected: float, case: str, hints: dict[float, str]) -> None:
+def _require_share(got: Any, expected: float, case: str, hints: dict[float, str]) -> None:
     require_answer(got, (int, float, Tensor), "one number")
     if isinstance(got, Tensor) and got.numel() != 1:
         raise Wrong(f"Expected one number, got a tensor of shape {tuple(got.shape)}.")

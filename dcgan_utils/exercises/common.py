@@ -1,6 +1,7 @@
 """What every checker uses: the verdict, and comparisons whose messages say where to look."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ def require_answer(value: object, kind: type | tuple[type, ...], called: str) ->
         raise Wrong(f"Expected {called}, got {type(value).__name__}.")
 
 
-def require_scalar(value: object) -> float:
+def require_scalar(value: Any) -> float:
     """Return the number in a tensor that holds one; refuse everything else."""
     require_answer(value, Tensor, "a tensor with one number")
     if value.numel() != 1:
@@ -54,7 +55,7 @@ def require_scalar(value: object) -> float:
     return value.item()
 
 
-def require_tensor(value: object, shape: Sequence[int], hint: str = "") -> Tensor:
+def require_tensor(value: Any, shape: Sequence[int], hint: str = "") -> Tensor:
     """Return a tensor if it has the shape; refuse everything else."""
     require_answer(value, Tensor, "a tensor")
     if tuple(value.shape) != tuple(shape):

@@ -1,6 +1,7 @@
 """Checkers of notebook 01, strided and fractional-strided convolution."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +135,7 @@ def check_upsampler(function: Callable[[], nn.Sequential]) -> bool:
     def check() -> None:
         network = function()
         require_answer(network, nn.Module, "an nn.Sequential")
-        layers = [module for module in network.modules() if not list(module.children())]
+        layers: list[Any] = [module for module in network.modules() if not list(module.children())]
         kinds = [type(module).__name__ for module in layers]
         if kinds != ["ConvTranspose2d"] * 2:
             raise Wrong(f"Expected two layers of ConvTranspose2d, got {kinds}.")

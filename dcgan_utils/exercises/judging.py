@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ def check_frechet_predictions(function: Callable[[], Sequence[float]]) -> bool:
         )
         squared = "Is it a distance or its square? See the first formula of section 6."
         both = "The distance has two parts, of the means and of the spreads. Are both there?"
-        usual = [
+        usual: list[dict[float, str]] = [
             {3: squared},
             {64: spread, 8: spread, 2: squared, 0: both},
             {23: spread, 5: both, 2: both, 11: spread},
@@ -98,7 +99,7 @@ def check_divergence(function: Callable[[np.ndarray, np.ndarray], float]) -> boo
 
 
 def _require_number(
-    got: object, right: float, data: str, p: np.ndarray, mistakes: dict, otherwise: str = ""
+    got: Any, right: float, data: str, p: np.ndarray, mistakes: dict, otherwise: str = ""
 ) -> None:
     require_answer(got, (int, float, np.generic), "a number")
     if not math.isclose(got, right, abs_tol=1e-6):
@@ -194,7 +195,7 @@ def check_comparison(function: Callable[..., tuple[float, float]]) -> bool:
         number = "Are all runs judged on the same number of samples? See section 11."
         reference = "Are both recipes compared with the same real digits, and with all of them?"
         for which, (mine, expected, recipe) in enumerate(zip(got, right, (ours, theirs))):
-            mistakes = [(min(both[n][which]), seeds) for n in both]
+            mistakes: list[tuple[Any, str]] = [(min(both[n][which]), seeds) for n in both]
             mistakes += [(both[n][which][0], seeds) for n in both]
             mistakes += [(np.median(both[n][which]), seeds) for n in both]
             mistakes += [(np.mean(both[n][which]), number) for n in (90, 100, None)]

@@ -64,7 +64,7 @@ def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
             raise Wrong(f"Expected shape {tuple(levels.shape)}, got {tuple(got.shape)}.")
         wrong = (got != levels).flatten().nonzero().flatten()
         if len(wrong):
-            level = wrong[0].item()
+            level = int(wrong[0])
             value, found = images.flatten()[level].item(), got.flatten()[level].item()
             hint = (
                 "Conversion to uint8 cuts fractions off instead of rounding."
@@ -110,8 +110,11 @@ def check_generator_step(function: Callable[..., Tensor]) -> bool:
             )
         if not all(map(torch.equal, judge_before, discriminator.parameters())):
             raise Wrong("Expected the discriminator's weights to stay, but they changed.")
-        pairs = zip(generator.parameters(), expected_gradients)
-        if not all(torch.allclose(p.grad, g, atol=1e-5) for p, g in pairs):
+        gradients = [p.grad for p in generator.parameters()]
+        if not all(
+            got is not None and torch.allclose(got, expected, atol=1e-5)
+            for got, expected in zip(gradients, expected_gradients)
+        ):
             raise Wrong(
                 "Expected the gradients of this batch alone, but they differ. What was in .grad "
                 "before the step?"

@@ -129,8 +129,10 @@ def reference_for(data: str, image_size: int, fit: str) -> Reference:
     learned, held_out = images.split()
     unseen = learned.pixels[LEARNED if data == "mnist" else 0 :]
     route = f"resized to {image_size} and back to {SIDE}"
-    seen = (classify(_same_way(pixels, image_size, fit)) for pixels in (unseen, held_out.pixels))
-    return make_reference(images.source, route, *seen)
+    real, others = (
+        classify(_same_way(pixels, image_size, fit)) for pixels in (unseen, held_out.pixels)
+    )
+    return make_reference(images.source, route, real, others)
 
 
 def _same_way(digits: Tensor, image_size: int, fit: str) -> Tensor:

@@ -26,6 +26,9 @@ class BatchNorm(nn.Module):
     Ioffe, Szegedy (2015), arXiv:1502.03167, algorithms 1 and 2.
     """
 
+    running_mean: Tensor  # (C,), as running_var
+    running_var: Tensor
+
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1):
         super().__init__()
         self.eps, self.momentum = eps, momentum

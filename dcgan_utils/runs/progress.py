@@ -17,7 +17,7 @@ LOG_LINES = 10  # lines a whole run leaves in a log file
 
 def describe(report: Report, metrics: Sequence[Metric]) -> str:
     """Return the step's metrics in one line; D(G(z)) before and after D's step share a name."""
-    parts = []
+    parts: list[str] = []
     for metric in metrics:
         value = f"{report.metrics[metric.key]:.2f}"
         if metric.key == "d_fake_after":

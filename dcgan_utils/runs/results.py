@@ -118,6 +118,7 @@ def write_samples(
     if not out.parent.is_dir():
         raise UserError(f"{out.parent} is not a folder. Make it, or choose another --out.")
     require_numbers(count, 1, seed)
+    latent: str | None
     if run.is_dir():
         settings, generator = load_run(run)
         latent = settings.latent

@@ -5,6 +5,7 @@ import functools
 import multiprocessing
 import platform
 import warnings
+from typing import Literal
 
 import torch
 
@@ -40,7 +41,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> str:
+def choose_precision(name: str, device: torch.device) -> Literal["float32", "bf16"]:
     """Return "bf16" or "float32".
 
     "auto" takes bf16 only where the hardware multiplies it natively: elsewhere it is emulated, and
@@ -89,9 +90,8 @@ def runs_bf16() -> bool:
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return True
     forks = "fork" in multiprocessing.get_all_start_methods()
-    process = multiprocessing.get_context("fork" if forks else "spawn").Process(
-        target=multiply_in_bf16
-    )
+    context = multiprocessing.get_context("fork") if forks else multiprocessing.get_context("spawn")
+    process = context.Process(target=multiply_in_bf16)
     with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads: one is safe here,
         warnings.simplefilter("ignore", DeprecationWarning)  # as in DataLoader's workers
         process.start()

@@ -100,8 +100,8 @@ class Training:
             made = new_networks(config, channels, classes, self.random, layout)
             generator = made[0] if generator is None else generator
             discriminator = made[1] if discriminator is None else discriminator
-        self.generator = generator.to(self.device, memory_format=layout)
-        self.discriminator = discriminator.to(self.device, memory_format=layout)
+        self.generator = generator.to(self.device).to(memory_format=layout)
+        self.discriminator = discriminator.to(self.device).to(memory_format=layout)
         self.optimizers = {
             name: torch.optim.Adam(
                 network.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True
@@ -131,8 +131,8 @@ class Training:
             The objective's metrics in their order, and the last two batches (B, C, S, S).
         """
         for turn in range(self.objective.steps_of_d):
-            real, labels = self.batches.batch(self.step * self.objective.steps_of_d + turn)
-            labels = labels if self.config.conditional else None
+            real, known = self.batches.batch(self.step * self.objective.steps_of_d + turn)
+            labels = known if self.config.conditional else None
             given = () if labels is None else (labels,)
             with autocast(self.device, self.precision):
                 fake = self.generator(self._draw_latents(len(real)), *given)
@@ -303,5 +303,6 @@ class Training:
 
     @functools.cached_property
     def _data_identity(self) -> str:
-        checksum = zlib.crc32(self.images.labels.numpy(), zlib.crc32(self.images.pixels.numpy()))
+        pixels, labels = self.images.pixels.numpy().data, self.images.labels.numpy().data
+        checksum = zlib.crc32(labels, zlib.crc32(pixels))
         return f"{self.images.source}, {len(self.images)} images, CRC-32 {checksum:08x}"
