@@ -11,7 +11,7 @@ BIN := .venv/bin
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab test unit nbval notebooks figures results bench format
+.PHONY: train lab test unit nbval notebooks figures results bench format types
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -46,6 +46,9 @@ bench: .venv/installed
 
 format: .venv/installed
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+types: .venv/installed
+	$(BIN)/python -m mypy
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed. Install one and name it: make train PYTHON=python3.12")'

@@ -207,6 +207,17 @@ def test_style():
         assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.slow
+def test_types(tmp_path):
+    """mypy finds nothing; that it looks at all, a wrong call shows."""
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from dcgan_utils.config import preset\n\npreset(3)\n")
+    for files, found in (([], "Success"), ([wrong], 'expected "str"')):
+        mypy = [sys.executable, "-m", "mypy", *files]
+        result = subprocess.run(mypy, cwd=ROOT, capture_output=True, text=True)
+        assert found in result.stdout, result.stdout + result.stderr
+
+
 def test_nothing_large_or_private_is_tracked():
     for name in tracked():
         path = ROOT / name
