@@ -1,13 +1,19 @@
 # Each command makes the .venv it needs first. PYTHON chooses the interpreter, 3.11 to 3.13:
 #   make train PYTHON=python3.12
+# On Linux, PyTorch's usual build brings 4.5 GB for NVIDIA GPUs. Where no such GPU answers, its
+# CPU-only build is installed, from the address that PyTorch documents; if that is out of reach, the
+# usual one. TORCH=cpu or TORCH=default decides it for a new .venv:
+#   make train TORCH=cpu
 # Anything after `make train` goes in ARGS:
 #   make train ARGS="--preset mnist64 --seed 3"
 # and after `make bench`, which then measures these parts only, in PARTS:
 #   make bench PARTS="startup scaling"
 
 PYTHON ?= python3
+TORCH ?= $(shell [ "$$(uname -s)" = Linux ] && ! nvidia-smi -L >/dev/null 2>&1 && echo cpu || echo default)
 ARGS ?= --preset classroom
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --constraint constraints.txt
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
@@ -50,8 +56,17 @@ format: .venv/installed
 types: .venv/installed
 	$(BIN)/python -m mypy
 
+# The two packages alone, since that address has other versions of what they need; the command after
+# it finds them and leaves them as they are. Silence of 15 seconds ends it.
+CPU_BUILD = echo "Installing PyTorch's CPU-only build, as TORCH is cpu."; \
+	$(PIP) --quiet --retries 0 --timeout 15 --no-deps \
+	--index-url https://download.pytorch.org/whl/cpu torch torchvision 2>/dev/null || \
+	echo "It is out of reach: the usual build follows, with 4.5 GB for GPUs."
+
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed. Install one and name it: make train PYTHON=python3.12")'
+	$(if $(filter-out cpu default,$(TORCH)),$(error TORCH is '$(TORCH)'; allowed: cpu, default))
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[test]"
+	@$(if $(filter cpu,$(TORCH)),$(CPU_BUILD))
+	$(PIP) --editable ".[test]"
 	@touch $@

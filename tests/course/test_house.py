@@ -3,9 +3,11 @@
 import ast
 import doctest
 import importlib
+import os
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -160,6 +162,80 @@ def test_contributing_names_what_is_there():
         assert (ROOT / path).exists(), path
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"`make (\w+)`", text)) <= set(targets)
+
+
+# The installation
+
+
+def installed(folder, options, system="Linux", gpu=False, reachable=True):
+    """Run the Makefile's rule in a folder with programs that only note their calls.
+
+    Returns
+    -------
+    calls, result
+        The arguments of each call of Python, and the process that ended.
+    """
+    programs = {
+        "uname": f"echo {system}",
+        "nvidia-smi": f"exit {0 if gpu else 9}",
+        "python": f"""mkdir -p .venv; echo "$*" >> calls
+            case "$*" in *--index-url*) exit {0 if reachable else 1};; esac""",
+    }
+    for name, lines in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (folder / name).chmod(0o755)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    command = ["make", ".venv/installed", f"PYTHON={folder}/python", f"BIN={folder}", *options]
+    outer = {"TORCH", "MAKEFLAGS", "MAKEOVERRIDES"}  # of a make that runs these tests
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    calls = folder / "calls"
+    return calls.read_text().splitlines() if calls.exists() else [], result
+
+
+needs_make = pytest.mark.skipif(
+    sys.platform == "win32" or shutil.which("make") is None, reason="needs make"
+)
+
+
+@needs_make
+@pytest.mark.parametrize(
+    "machine, options, cpu_only",
+    [
+        ({}, [], True),
+        ({"gpu": True}, [], False),
+        ({"system": "Darwin"}, [], False),  # whose usual build has nothing for NVIDIA's GPUs
+        ({}, ["TORCH=default"], False),
+        ({"gpu": True}, ["TORCH=cpu"], True),
+    ],
+)
+def test_make_installs_the_build_of_pytorch_that_the_machine_can_use(
+    tmp_path, machine, options, cpu_only
+):
+    calls, result = installed(tmp_path, options, **machine)
+    assert result.returncode == 0, result.stderr
+    pytorch = [call for call in calls if "--index-url" in call]
+    assert len(pytorch) == cpu_only
+    for call in pytorch:
+        assert "--constraint constraints.txt" in call and call.endswith("torch torchvision")
+    assert calls[-1] == "-m pip install --constraint constraints.txt --editable .[test]"
+
+
+@needs_make
+def test_make_installs_the_usual_build_where_the_other_is_out_of_reach(tmp_path):
+    calls, result = installed(tmp_path, [], reachable=False)
+    assert result.returncode == 0 and (tmp_path / ".venv/installed").exists()
+    assert "out of reach" in result.stdout
+    assert "--index-url" in calls[-2] and calls[-1].endswith("--editable .[test]")
+
+
+@needs_make
+def test_make_refuses_a_build_of_pytorch_that_it_does_not_know(tmp_path):
+    calls, result = installed(tmp_path, ["TORCH=gpu"])
+    assert result.returncode != 0 and not calls
+    assert "TORCH is 'gpu'; allowed: cpu, default" in result.stderr
 
 
 # Dependencies
