@@ -2,7 +2,8 @@
 
 No pooling and no fully connected layer: every change of size is a strided or a fractional-strided
 convolution. Notebook 04 builds both a layer at a time. With `classes` they are conditional: the
-label stands beside z and beside the image.
+label stands beside z and beside the image. Their outermost layers are those of `products`, which
+compute the same faster.
 """
 
 import math
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from . import products
 from .config import Config, UserError
 
 
@@ -76,12 +78,13 @@ class Generator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in zip([latent_size + classes, *widths], widths):
             stride, padding = (2, 1) if layers else (1, 0)  # 1x1 to 4x4, then twice the size
+            layer = nn.ConvTranspose2d if layers else products.ConvTranspose2d
             layers += [
-                nn.ConvTranspose2d(before, after, 4, stride, padding, bias=False),
+                layer(before, after, 4, stride, padding, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
+        layers += [products.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -151,7 +154,7 @@ class Discriminator(nn.Module):
         _store_classes(self, classes)
         widths = feature_widths(image_size, width)[::-1]
         layers: list[nn.Module] = [
-            nn.Conv2d(channels + classes, width, 4, 2, 1, bias=first_bias),
+            products.Conv2d(channels + classes, width, 4, 2, 1, bias=first_bias),
             nn.LeakyReLU(leak, inplace=True),
         ]
         for before, after in zip(widths, widths[1:]):
@@ -160,7 +163,7 @@ class Discriminator(nn.Module):
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(leak, inplace=True),
             ]
-        layers.append(nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
+        layers.append(products.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
         self.main = nn.Sequential(*layers)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
