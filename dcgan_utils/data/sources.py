@@ -31,6 +31,7 @@ CLOTHES = (
 )
 MNIST = IdxFiles(
     "MNIST",
+    largest=9_912_422,
     checksums={
         "train-images-idx3-ubyte": (
             47040016,
@@ -73,7 +74,7 @@ SOURCES: dict[str, Source] = {
     "fashionmnist": idx_source(IdxFiles("FashionMNIST"), CLOTHES),
     "kmnist": idx_source(IdxFiles("KMNIST"), tuple("おきすつなはまやれを")),
     "emnist": idx_source(  # its digits; one archive of 562 MB
-        IdxFiles("EMNIST", "emnist-digits-", transposed=True), TEN_DIGITS
+        IdxFiles("EMNIST", "emnist-digits-", transposed=True, largest=600_000_000), TEN_DIGITS
     ),
 }
 
