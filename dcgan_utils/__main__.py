@@ -225,10 +225,11 @@ def _complete(training, folder: Path, count: int) -> None:
     length = f"{training.total:,} steps (epochs: {passes:.3g})"
     print(f"Training on {training.images.source} for {length}, into {folder}", flush=True)
     try:
-        summary = runs.complete(training, folder, TerminalProgress(training))
+        with TerminalProgress(training) as progress:
+            summary = runs.complete(training, folder, progress)
     except KeyboardInterrupt:
         command = f"python -m dcgan_utils resume {shlex.quote(str(folder))}"
-        print(f"\nStopped at step {training.step}. To go on: {command}", file=sys.stderr)
+        print(f"Stopped at step {training.step}. To go on: {command}", file=sys.stderr)
         raise
     print(runs.last_line(summary), flush=True)
     if count and runs.can_judge(training.config):

@@ -69,6 +69,14 @@ def test_a_terminal_without_unicode(tmp_path):
     assert result.returncode == 0 and (tmp_path / "é" / "judgment.md").exists(), result.stderr
 
 
+def test_an_error_starts_on_a_line_of_its_own_below_the_progress_bar(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dcgan_utils.__main__.Lenient.isatty", lambda stream: True)
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--judge", "0"]
+    assert main([*command, "--learning-rate", "1e30", "--out", str(tmp_path / "run")]) == 2
+    shown = capsys.readouterr().err
+    assert "0/20" in shown and shown.splitlines()[-1].startswith("error: A loss or a weight")
+
+
 # Samples
 
 
