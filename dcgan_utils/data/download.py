@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ..files import move
+
 _PREFIX = ".download-"  # the beginning of a download's temporary folder
 _STALE = 3600  # seconds after which such a folder was left by a process that was killed
 
@@ -63,7 +65,7 @@ def download(files: Files, raw: Path, fault: Callable[[Path], str]) -> None:
         arrived = _try_mirrors(files, temporary, raw, fault)
         for name in files.names:
             if not (raw / name).exists():  # what is there stays, and is checked when it is read
-                os.replace(arrived / name, raw / name)
+                move(arrived / name, raw / name)
     except OSError as error:
         raise DownloadError(f"{raw}: {error.strerror}") from error
     finally:
