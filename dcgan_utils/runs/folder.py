@@ -140,7 +140,9 @@ def reopen(
         Told where the data come from, where that is not as expected.
     steps
         A new length of the run, in steps from its beginning; None leaves it. Its weights then are
-        those of a run that was planned that long.
+        those of a run that was planned that long. Pictures and metrics of the way so far stay as
+        they were planned; further ones come when the longer run has them. So its animation has
+        more frames than `frames` says, denser up to where it was extended.
 
     Raises
     ------

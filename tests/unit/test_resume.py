@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 from dcgan_utils import files, runs
 from dcgan_utils.config import UserError
@@ -29,6 +30,24 @@ def test_a_finished_run_is_extended_as_if_it_had_been_planned_that_long(tmp_path
     assert json.loads((short / "config.json").read_text(encoding="utf-8"))["steps"] == 20
     with pytest.raises(UserError, match="steps is 19.*taken 20 already"):
         runs.reopen(short, steps=19)
+
+
+def test_an_extended_run_keeps_its_frames_and_goes_on_with_those_of_the_longer_plan(
+    tmp_path, smoke
+):
+    short, long = tmp_path / "short", tmp_path / "long"
+    complete(runs.create(smoke(steps=8, frames=5, record_every=5), short), short)
+    before = files.load(short / runs.CHECKPOINT)["frames"]
+    complete(runs.create(smoke(steps=20, frames=5, record_every=5), long), long)
+    complete(runs.reopen(short, steps=20), short)
+    a, b = (files.load(folder / runs.CHECKPOINT) for folder in (short, long))
+    assert list(before) == [0, 1, 4, 8] and list(b["frames"]) == [0, 1, 4, 10, 20]
+    assert list(a["frames"]) == [0, 1, 4, 8, 10, 20]
+    for step, frame in a["frames"].items():
+        assert torch.equal(frame, before[step] if step <= 8 else b["frames"][step])
+    assert a["history"][:, 0].tolist() == [5, 8, 10, 15, 20], "and its rows of metrics"
+    with Image.open(short / "animation.png") as animation:
+        assert animation.n_frames == 6 + 1  # and the still for old viewers
 
 
 def test_another_environment_is_told_and_no_obstacle(finished, tmp_path, monkeypatch):
