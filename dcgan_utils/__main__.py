@@ -150,14 +150,8 @@ def _in_words(kind: object) -> str:
     """Return what a type allows."""
     if typing.get_origin(kind) is Literal:
         return " or ".join(typing.get_args(kind))
-    names = {
-        int: "a whole number",
-        float: "a number",
-        bool: "True or False",
-        str: "text",
-        Path: "a path",
-        type(None): "None",
-    }
+    names = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
+    names |= {Path: "a path", type(None): "None"}
     return " or ".join(names[option] for option in typing.get_args(kind) or (kind,))
 
 
