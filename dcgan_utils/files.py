@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pickle
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +35,8 @@ def write_file(path: Path, content: bytes) -> None:
     Raises
     ------
     UserError
-        If the disk is full or can't be written to. `path` is as it was.
+        If the disk is full or can't be written to, or another program holds `path` open, as only
+        Windows minds. `path` is as it was.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -42,16 +44,37 @@ def write_file(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        move(temporary, path)
     except OSError as error:
+        held = isinstance(error, PermissionError) and temporary.exists() and path.is_file()
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "Make room on the disk" if full else "Check that the folder is there and yours"
+        remedy = "Close whatever program holds it open, such as a spreadsheet" if held else remedy
         raise UserError(
             f"{path} could not be written: {error.strerror}. What was there before is untouched. "
             f"{remedy}, or choose another one."
         ) from error
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or a folder to where it belongs, in place of a file that is there.
+
+    Windows refuses while another program holds either open, as a virus scanner does for a moment;
+    so it is tried again for a second and a half.
+
+    Raises
+    ------
+    OSError
+        If it can't be moved.
+    """
+    for seconds in (0.05, 0.1, 0.2, 0.4, 0.75):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(source, target)
 
 
 def read_file(path: Path) -> bytes:

@@ -36,7 +36,8 @@ def trained(place: Path, config: Config) -> tuple[Training, dict]:
             raise UserError(f"{place} was made with other settings. Delete it and start again.")
     else:
         training = runs.create(config, place)
-    return training, runs.complete(training, place, TerminalProgress(training))
+    with TerminalProgress(training) as progress:
+        return training, runs.complete(training, place, progress)
 
 
 def row(data: str, seed: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""MNIST, and the sets in MNIST's form, downloaded by torchvision into the data root.
+"""MNIST, and the sets in MNIST's form, downloaded from where torchvision has them.
 
 `DCGAN_MNIST_MIRROR` may name a web folder of a set's .gz files, such as a school's own copy, which
 is tried before the public ones.
@@ -7,12 +7,14 @@ is tried before the public ones.
 import contextlib
 import os
 import shutil
-import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+import urllib.request
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
+
+from ..files import move
 
 _PREFIX = ".download-"  # the beginning of a download's temporary folder
 _STALE = 3600  # seconds after which such a folder was left by a process that was killed
@@ -29,6 +31,8 @@ class Files(Protocol):
     def mirrors(self) -> Sequence[str] | None: ...
     @property
     def patience(self) -> float: ...
+    @property
+    def largest(self) -> int: ...
     @property
     def names(self) -> list[str]: ...
 
@@ -67,7 +71,7 @@ def download(files: Files, raw: Path, fault: Callable[[Path], str]) -> None:
         arrived = _try_mirrors(files, temporary, raw, fault)
         for name in files.names:
             if not (raw / name).exists():  # what is there stays, and is checked when it is read
-                os.replace(arrived / name, raw / name)
+                move(arrived / name, raw / name)
     except OSError as error:
         raise DownloadError(f"{raw}: {error.strerror}") from error
     finally:
@@ -88,9 +92,9 @@ def _try_mirrors(files: Files, temporary: Path, raw: Path, fault: Callable[[Path
     for number, mirror in enumerate(mirrors):
         arrived = temporary / str(number)
         arrived.mkdir()
-        for archive in raw.glob("*.gz"):  # torchvision only unpacks what is here already
+        for archive in raw.glob("*.gz"):  # what is here already is only unpacked
             shutil.copy(archive, arrived)
-        reason = _fetch(mirror, archives, arrived, each)
+        reason = _fetch(mirror, archives, arrived, each, files.largest)
         reason = reason or next(filter(None, (fault(arrived / name) for name in files.names)), "")
         if not reason:
             return arrived
@@ -114,14 +118,19 @@ def _archives(files: Files) -> tuple[Sequence[tuple[str, str]], list[str]]:
     return archives, mirrors
 
 
-def _fetch(mirror: str, archives: Sequence[tuple[str, str]], arrived: Path, patience: float) -> str:
-    """Let torchvision download from one mirror, and return what went wrong, or ""."""
-    from torchvision.datasets.utils import download_and_extract_archive, extract_archive
+def _fetch(
+    mirror: str, archives: Sequence[tuple[str, str]], arrived: Path, patience: float, largest: int
+) -> str:
+    """Download from one mirror and unpack, and return what went wrong, or ""."""
+    from torchvision.datasets.utils import check_integrity, extract_archive
 
     try:
-        with _silence_ends(patience):
-            for name, md5 in archives:
-                download_and_extract_archive(mirror + name, str(arrived), md5=md5)
+        for name, md5 in archives:
+            if not check_integrity(arrived / name, md5):
+                _retrieve(mirror + name, arrived / name, patience, largest)
+            if not check_integrity(arrived / name, md5):
+                return f"{name} arrived incomplete or altered"
+            extract_archive(str(arrived / name), str(arrived))
         for inner in (arrived / "gzip").glob("*.gz"):  # EMNIST's
             extract_archive(str(inner), str(arrived))
     except Exception as error:  # of the network, the disk, or a file that is not what it should be
@@ -131,15 +140,22 @@ def _fetch(mirror: str, archives: Sequence[tuple[str, str]], arrived: Path, pati
     return ""
 
 
-@contextlib.contextmanager
-def _silence_ends(seconds: float) -> Iterator[None]:
-    """Give new sockets a limit for each single answer: torchvision itself waits for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _retrieve(url: str, path: Path, patience: float, largest: int) -> None:
+    """Download one file; torchvision would wait for ever, and take whatever arrives.
+
+    `patience` limits each single answer, so that a slow server is waited for.
+    """
+    from tqdm import tqdm
+
+    request = urllib.request.Request(url, headers={"User-Agent": "dcgan_utils"})
+    with urllib.request.urlopen(request, timeout=patience) as response, open(path, "wb") as file:
+        bar = tqdm(desc=path.name, total=response.length, unit="B", unit_scale=True)
+        with bar:  # which ends its line
+            while chunk := response.read(2**15):
+                bar.update(len(chunk))
+                if bar.n > largest:
+                    raise DownloadError(f"more than {largest:,} bytes arrived for {path.name}")
+                file.write(chunk)
 
 
 def _is_timeout(error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LAYOUT = 2  # of the kept file and of what is in it
+MOST_OTHERS = 100_000  # files without an image, and folders, after which a search is given up
 
 
 def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images:
@@ -32,10 +34,11 @@ def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images
     Raises
     ------
     UserError
-        If the folder has no images, one can't be read, or they do not fit the settings.
+        If the folder has no images or is too large to be one of images, if one can't be read, or
+        if they do not fit the settings.
     """
     folder = user_folder(config.data)
-    paths = find_images(folder)
+    paths = find_images(folder, notice)
     channels = config.channels or 3
     _check_memory((len(paths), channels, config.image_size, config.image_size), folder)
     kept = _kept_file(folder, paths, config, channels)
@@ -65,27 +68,70 @@ def user_folder(name: str) -> Path:
         raise UserError(f"data is {name!r}, which can't be a folder: {error}") from error
 
 
-def find_images(folder: Path) -> list[Path]:
-    """Return all files in a folder, at any depth, whose ending torchvision takes for an image's.
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there.
 
     Raises
     ------
     UserError
-        If there are none.
+        If permission to know it is denied.
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError as error:
+        raise UserError(_no_permission([error])) from error
+    except OSError:
+        return False
+
+
+def find_images(folder: Path, notice: Callable[[str], None] = print) -> list[Path]:
+    """Return all files in a folder, at any depth, whose ending torchvision takes for an image's.
+
+    A search that takes longer than a second shows how many files it has seen.
+
+    Raises
+    ------
+    UserError
+        If there are none, if permission is denied, or if what is not an image is the most of it
+        and more than `MOST_OTHERS`, as in a whole disk.
     """
     from torchvision.datasets.folder import IMG_EXTENSIONS
+    from tqdm import tqdm
 
-    found = sorted(
-        Path(place) / name
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(IMG_EXTENSIONS)
-    )
+    found: list[Path] = []
+    denied: list[OSError] = []
+    others = 0
+    walk = os.walk(folder, onerror=denied.append, followlinks=True)
+    with tqdm(desc=f"looking for images in {folder}", unit=" files", delay=1) as bar:
+        for place, _, names in walk:
+            images = [name for name in names if name.lower().endswith(IMG_EXTENSIONS)]
+            found += [Path(place) / name for name in images]
+            others += 1 + len(names) - len(images)
+            bar.update(len(names))
+            if others > max(MOST_OTHERS, len(found)):
+                raise UserError(
+                    f"{folder} is more than a folder of images: {len(found):,} images were found "
+                    f"among {others:,} other files and folders. Name the folder of the images "
+                    f"itself."
+                )
     if not found:
         raise UserError(
-            f"{folder} has no images. Put .jpg or .png files into it or into folders inside it."
+            _no_permission(denied)
+            if denied
+            else f"{folder} has no images. Put .jpg or .png files into it or into folders inside "
+            f"it."
         )
-    return found
+    if denied:
+        notice(f"Left out: {_no_permission(denied)}")
+    return sorted(found)
+
+
+def _no_permission(errors: Sequence[OSError]) -> str:
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return (
+        f"{errors[0].filename}{more} can't be read: {errors[0].strerror}. Give yourself the "
+        f"permission to read it, or name another folder."
+    )
 
 
 def _decode_all(paths: Sequence[Path], config: Config, channels: int) -> Tensor:
@@ -169,7 +215,12 @@ def _kept_file(folder: Path, paths: Sequence[Path], config: Config, channels: in
         repr((LAYOUT, str(folder), config.image_size, config.fit, channels)).encode()
     )
     for path in paths:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # permission denied, or a link to nowhere
+            raise UserError(
+                f"{path} can't be read: {error.strerror}. Repair it or take it out of the folder."
+            ) from error
         digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
     return user_cache_path("dcgan_utils") / f"{folder.name}-{digest.hexdigest()[:16]}.pt"
 

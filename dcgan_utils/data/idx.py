@@ -32,6 +32,7 @@ class IdxFiles:
     archives: Sequence[tuple[str, str]] | None = None  # .gz names and MD5; None: torchvision's
     mirrors: Sequence[str] | None = None  # web folders that have them; None: torchvision's
     patience: float = 10.0  # seconds of silence, all mirrors together, before they are given up
+    largest: int = 50_000_000  # bytes; no archive has more: 60,000 images unpacked are 47 MB
 
     @property
     def names(self) -> list[str]:

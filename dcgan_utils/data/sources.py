@@ -12,7 +12,7 @@ from functools import partial
 
 from ..config import Config, UserError
 from .embedded import load_embedded
-from .folders import load_folder, user_folder
+from .folders import is_folder, load_folder, user_folder
 from .idx import IdxFiles, NotHere, load_idx
 from .images import Images, check_fit
 
@@ -31,6 +31,7 @@ CLOTHES = (
 )
 MNIST = IdxFiles(
     "MNIST",
+    largest=9_912_422,
     checksums={
         "train-images-idx3-ubyte": (
             47040016,
@@ -73,7 +74,7 @@ SOURCES: dict[str, Source] = {
     "fashionmnist": idx_source(IdxFiles("FashionMNIST"), CLOTHES),
     "kmnist": idx_source(IdxFiles("KMNIST"), tuple("おきすつなはまやれを")),
     "emnist": idx_source(  # its digits; one archive of 562 MB
-        IdxFiles("EMNIST", "emnist-digits-", transposed=True), TEN_DIGITS
+        IdxFiles("EMNIST", "emnist-digits-", transposed=True, largest=600_000_000), TEN_DIGITS
     ),
 }
 
@@ -158,7 +159,7 @@ def load_images(config: Config, notice: Callable[[str], None] = print) -> Images
         If the data are not there, are damaged, or do not fit the settings.
     """
     if config.data != "auto" and config.data not in SOURCES:
-        if not user_folder(config.data).is_dir():
+        if not is_folder(user_folder(config.data)):
             raise UserError(
                 f"There is no folder {config.data!r}. Set data to auto, {', '.join(SOURCES)} or a "
                 f"folder of images."

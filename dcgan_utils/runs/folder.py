@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..config import Config, UserError
 from ..data import decide, load_images
-from ..files import write_file
+from ..files import move, write_file
 from ..losses import objective_for
 from ..training import Report, StoppedBetweenSteps, Training
 from .checkpoints import load_training, save_training
@@ -82,7 +82,7 @@ def _create(config: Config, folder: Path, notice: Callable[[str], None]) -> Trai
         training.config = _as_decided(training)
         _write_settings(unfinished, training.config)
         save_training(unfinished / CHECKPOINT, training)
-        os.rename(unfinished, folder)
+        move(unfinished, folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -140,7 +140,9 @@ def reopen(
         Told where the data come from, where that is not as expected.
     steps
         A new length of the run, in steps from its beginning; None leaves it. Its weights then are
-        those of a run that was planned that long.
+        those of a run that was planned that long. Pictures and metrics of the way so far stay as
+        they were planned; further ones come when the longer run has them. So its animation has
+        more frames than `frames` says, denser up to where it was extended.
 
     Raises
     ------

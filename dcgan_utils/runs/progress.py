@@ -35,6 +35,8 @@ def minutes(seconds: float) -> str:
 class TerminalProgress:
     """A progress bar on a terminal; `LOG_LINES` plain lines where the output is a file.
 
+    The end of a `with` block ends the bar's line, also when an error ended the run.
+
     Parameters
     ----------
     training
@@ -55,6 +57,12 @@ class TerminalProgress:
             disable=not stream.isatty(),
             dynamic_ncols=True,
         )
+
+    def __enter__(self) -> "TerminalProgress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:

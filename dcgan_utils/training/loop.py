@@ -111,8 +111,11 @@ class Training:
         self._average = Average(self.generator, config.average) if config.average else None
         if config.compile:
             require_compiler(self.device)
-            self.generator.compile()  # in place: names and weights stay as they are
-            self.discriminator.compile()
+            # In place: names and weights stay as they are. By default, PyTorch compiles for batches
+            # of all sizes when it meets a second one. A resumed run meets them in another order,
+            # and its last bits would differ.
+            self.generator.compile(dynamic=False)
+            self.discriminator.compile(dynamic=False)
 
     @property
     def sampler(self) -> nn.Module:

@@ -34,6 +34,7 @@ def small_mnist() -> tuple[dict[str, bytes], dict[str, bytes], IdxFiles]:
         },
         archives=[(name, hashlib.md5(data).hexdigest()) for name, data in archives.items()],
         mirrors=[],
+        largest=max(map(len, archives.values())),
     )
     return archives, unpacked, expected
 
@@ -43,11 +44,13 @@ class Mirror:
 
     `behavior` is "complete", "slow" (0.1 s before each answer), "truncated" (half of each file,
     then the end), "altered" (another last byte), "forbidden" (403), "silent" (accepts, answers
-    nothing) or "stalled" (half of each file, then silence).
+    nothing), "stalled" (half of each file, then silence) or "endless" (each file, then zeros for as
+    long as somebody reads, without a length; `sent` counts them).
     """
 
     def __init__(self, files: dict[str, bytes], behavior: str = "complete"):
         self.requests: list[str] = []
+        self.sent = 0
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(files, behavior))
         self._server.daemon_threads = True
@@ -84,13 +87,16 @@ class Mirror:
                 if behavior == "altered":
                     body = body[:-1] + bytes([body[-1] ^ 1])
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
+                if behavior != "endless":
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 half = behavior in ("truncated", "stalled")
                 try:
                     self.wfile.write(body[: len(body) // 2] if half else body)
                     self.wfile.flush()
-                except OSError:  # torchvision's first request reads only the header
+                    while behavior == "endless" and not mirror._over.wait(0.001):
+                        mirror.sent += self.wfile.write(bytes(2**14))
+                except OSError:  # nobody reads any more
                     return
                 if behavior == "stalled":
                     mirror._over.wait(60)

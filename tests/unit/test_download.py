@@ -111,12 +111,13 @@ def test_download_from_a_complete_mirror(root, capfd):
 
 
 BAD = {
-    "truncated": "corrupted",
-    "altered": "corrupted",
+    "truncated": "incomplete or altered",
+    "altered": "incomplete or altered",
     "forbidden": "403",
     "silent": "silent for 1 s",
     "stalled": "silent for 1 s",
     "refused": "refused",
+    "endless": "bytes arrived for",
 }
 
 
@@ -146,6 +147,24 @@ def test_packet_swallowing_network_is_given_up_after_the_patience_of_all_mirrors
         load_mnist(at(EXPECTED, first.url, second.url, patience=1))
     assert str(caught.value).count("silent for 0.5 s") == 2
     assert len(first.requests) == len(second.requests) == 1, "no second try"
+
+
+def test_an_endless_answer_is_ended_at_the_size_of_the_largest_archive(root, capfd):
+    """And the embedded digits serve, in a notice that starts on a line of its own."""
+    with Mirror(ARCHIVES, "endless") as endless:
+        mnist = at(EXPECTED, endless.url)
+        images = load_mnist(mnist, lambda text: print(text, file=sys.stderr), data="auto")
+    assert images.source == "embedded digits"
+    assert endless.sent < EXPECTED.largest + 2**24, "and what lies in the sockets' buffers"
+    *_, notice = capfd.readouterr().err.splitlines()
+    assert notice.startswith("MNIST is not in") and "bytes arrived for train-images" in notice
+    assert list((root / "MNIST" / "raw").iterdir()) == []
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not REAL_MIRROR, reason="DCGAN_MIRROR names no folder of MNIST's originals")
+def test_the_largest_original_is_as_large_as_is_said():
+    assert MNIST.largest == max(path.stat().st_size for path in Path(REAL_MIRROR).glob("*.gz"))
 
 
 def test_missing_network_is_not_tried_twice():
@@ -232,7 +251,7 @@ def test_two_processes_at_once(root):
             process.stdin.flush()
         answers = [process.communicate(timeout=30)[0] for process in processes]
     assert answers == [f"{mirrors.TRAIN}\n"] * 2
-    assert len(mirror.requests) == 16, "both downloaded: two requests for each of four files"
+    assert len(mirror.requests) == 8, "both downloaded each of the four files"
     assert_only_whole_files(root)
 
 

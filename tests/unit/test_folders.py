@@ -1,6 +1,9 @@
 """Folders of images: which are found, how they are decoded, and that it is done once."""
 
+import errno
+import itertools
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +90,96 @@ def test_missing_and_empty_folders(tmp_path):
     (tmp_path / "empty" / "inside").mkdir(parents=True)
     with pytest.raises(UserError, match="empty has no images.*Put"):
         load_folder(tmp_path / "empty")
+
+
+def test_a_whole_disk_is_refused_soon(tmp_path, monkeypatch):
+    """A tree without an end, of folders of which few hold an image, stands for a disk."""
+
+    def endless_walk(top, **_):
+        for number in itertools.count():
+            assert number < 200_000, "the search goes on and on"
+            yield f"{top}/{number}", [], ["a.png" if number % 10 == 0 else "a.txt"]
+
+    monkeypatch.setattr(os, "walk", endless_walk)
+    with pytest.raises(UserError, match="more than a folder of images.*folder of the images its"):
+        load_folder(tmp_path)
+
+
+def test_a_search_that_takes_a_while_says_what_it_does(folder, monkeypatch, capfd):
+    load_folder(folder)
+    assert "looking for" not in capfd.readouterr().err
+
+    def slow_walk(*given, walk=os.walk, **named):
+        for place in walk(*given, **named):
+            time.sleep(0.6)
+            yield place
+
+    monkeypatch.setattr(os, "walk", slow_walk)
+    load_folder(folder)
+    assert f"looking for images in {folder}: 3 files" in capfd.readouterr().err
+
+
+def test_a_large_tree_of_images_is_no_disk(folder, monkeypatch):
+    """As many files beside the images as one likes, such as one of text for each."""
+    monkeypatch.setattr("dcgan_utils.data.folders.MOST_OTHERS", 4)  # here 5, with the folders
+    (folder / "a" / "0.txt").write_text("a label")
+    (folder / "a" / "2.txt").write_text("a label")
+    assert len(load_folder(folder)) == 6
+    for number in range(3):
+        (folder / "b" / f"{number}.txt").write_text("a label")
+    with pytest.raises(UserError, match="images were found among"):
+        load_folder(folder)
+
+
+@pytest.fixture
+def deny(monkeypatch):
+    """A function after which a folder can't be listed, also not by root, whom chmod won't stop."""
+
+    def deny(folder):
+        def scandir(path, scandir=os.scandir):
+            if Path(path) == folder:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return deny
+
+
+def test_a_folder_without_permission_is_named(folder, deny):
+    deny(folder)
+    with pytest.raises(UserError, match="flowers can't be read: Permission denied.*Give yourself"):
+        load_folder(folder)
+
+
+def test_a_class_without_permission_is_left_out_and_named(folder, deny):
+    deny(folder / "a")
+    said = []
+    images = load_images(Config(data=str(folder), fit="resize"), said.append)
+    assert images.classes == ("b",) and len(images) == 3
+    assert said[0].startswith("Left out: ") and f"{folder / 'a'} can't be read" in said[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing stops root")
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+@pytest.mark.parametrize("which", ["", "a"])
+def test_a_folder_really_without_permission(folder, mode, which):
+    for path in folder.glob("b/*"):
+        path.unlink()
+    (folder / which).chmod(mode)
+    try:
+        with pytest.raises(UserError, match="can't be read: Permission denied"):
+            load_folder(folder)
+        with pytest.raises(UserError, match="can't be read: Permission denied"):
+            load_folder(folder / which / "a")
+    finally:
+        (folder / which).chmod(0o755)
+
+
+def test_a_link_to_nowhere_is_named(folder):
+    (folder / "a" / "gone.png").symlink_to(folder / "nowhere.png")
+    with pytest.raises(UserError, match=r"gone\.png can't be read: No such file"):
+        load_folder(folder)
 
 
 def test_folder_larger_than_half_the_memory(folder, monkeypatch):

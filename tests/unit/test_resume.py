@@ -4,6 +4,8 @@ import json
 
 import pytest
 import torch
+from PIL import Image
+from test_runs import assert_same_end
 
 from dcgan_utils import files, runs
 from dcgan_utils.config import UserError
@@ -29,6 +31,47 @@ def test_a_finished_run_is_extended_as_if_it_had_been_planned_that_long(tmp_path
     assert json.loads((short / "config.json").read_text(encoding="utf-8"))["steps"] == 20
     with pytest.raises(UserError, match="steps is 19.*taken 20 already"):
         runs.reopen(short, steps=19)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_compiled_run_that_was_interrupted_ends_as_if_it_had_not_been(tmp_path, smoke, average):
+    """Samples are drawn in other batches than training's: compiled code must not depend on which
+    came first, as a resumed run draws its first later."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(8))
+    except Exception as error:
+        pytest.skip(f"nothing can be compiled here: {error}")
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for folder, until in ((whole, 20), (part, 5)):
+        torch.compiler.reset()  # as in a process of its own
+        training = runs.create(smoke(average=average, compile=True), folder)
+        training.run(steps=until)
+        runs.save_training(folder / runs.CHECKPOINT, training)
+    torch.compiler.reset()
+    resumed = runs.reopen(part)
+    assert resumed.step == 5
+    complete(resumed, part)
+    complete(runs.reopen(whole), whole)
+    assert_same_end(whole, part)
+
+
+def test_an_extended_run_keeps_its_frames_and_goes_on_with_those_of_the_longer_plan(
+    tmp_path, smoke
+):
+    short, long = tmp_path / "short", tmp_path / "long"
+    complete(runs.create(smoke(steps=8, frames=5, record_every=5), short), short)
+    before = files.load(short / runs.CHECKPOINT)["frames"]
+    complete(runs.create(smoke(steps=20, frames=5, record_every=5), long), long)
+    complete(runs.reopen(short, steps=20), short)
+    a, b = (files.load(folder / runs.CHECKPOINT) for folder in (short, long))
+    assert list(before) == [0, 1, 4, 8] and list(b["frames"]) == [0, 1, 4, 10, 20]
+    assert list(a["frames"]) == [0, 1, 4, 8, 10, 20]
+    for step, frame in a["frames"].items():
+        assert torch.equal(frame, before[step] if step <= 8 else b["frames"][step])
+    assert a["history"][:, 0].tolist() == [5, 8, 10, 15, 20], "and its rows of metrics"
+    with Image.open(short / "animation.png") as animation:
+        assert animation.n_frames == 6 + 1  # and the still for old viewers
 
 
 def test_another_environment_is_told_and_no_obstacle(finished, tmp_path, monkeypatch):

@@ -1,10 +1,12 @@
 """What users, pipes and files do to the commands: one clear line each, and nothing lost."""
 
+import errno
 import json
 import math
 import os
 import subprocess
 import sys
+import time
 import tracemalloc
 
 import numpy as np
@@ -67,6 +69,14 @@ def test_a_terminal_without_unicode(tmp_path):
     command = [*TRAIN, "--judge", "1000", "--out", "é"]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert result.returncode == 0 and (tmp_path / "é" / "judgment.md").exists(), result.stderr
+
+
+def test_an_error_starts_on_a_line_of_its_own_below_the_progress_bar(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dcgan_utils.__main__.Lenient.isatty", lambda stream: True)
+    command = ["train", "--preset", "smoke", "--data", "embedded", "--judge", "0"]
+    assert main([*command, "--learning-rate", "1e30", "--out", str(tmp_path / "run")]) == 2
+    shown = capsys.readouterr().err
+    assert "0/20" in shown and shown.splitlines()[-1].startswith("error: A loss or a weight")
 
 
 # Samples
@@ -148,6 +158,44 @@ def test_a_verdict_that_cannot_be_stored_is_shown_all_the_same(run, capsys):
     shown = capsys.readouterr()
     assert "| Fréchet distance |" in shown.out
     assert "could not be written" in shown.err and "Make room" not in shown.err
+
+
+@pytest.fixture
+def holder(monkeypatch):
+    """A function that lets the next moves fail, as on Windows while a file is held open."""
+
+    def holds(times):
+        failures = iter(range(times))
+
+        def replace(source, target, replace=os.replace):
+            if next(failures, None) is not None:
+                raise PermissionError(errno.EACCES, "Access is denied", source, None, target)
+            return replace(source, target)
+
+        monkeypatch.setattr(os, "replace", replace)
+
+    return holds
+
+
+def test_a_file_that_is_held_open_for_a_moment_is_waited_for(tmp_path, holder, smoke):
+    (tmp_path / "metrics.csv").write_text("old")
+    holder(3)
+    files.write_file(tmp_path / "metrics.csv", b"new")
+    assert (tmp_path / "metrics.csv").read_text() == "new"
+    holder(2)  # of the move of the whole run folder
+    assert runs.create(smoke(), tmp_path / "run").step == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.csv", "run"]
+
+
+def test_a_file_that_stays_held_open_is_named(tmp_path, holder):
+    (tmp_path / "metrics.csv").write_text("old")
+    holder(10**9)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"metrics\.csv could not be written.*holds it open"):
+        files.write_file(tmp_path / "metrics.csv", b"new")
+    assert 1 <= time.monotonic() - began < 10
+    assert (tmp_path / "metrics.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
 # What won't fit
