@@ -79,8 +79,9 @@ def options_of(kind: type[Command], arguments: Sequence[str]) -> Command:
     program = f"python -m dcgan_utils {kind.__name__.lower()}"
     options = tyro.cli(kind, prog=program, config=(tyro.conf.FlagConversionOff,), **settings)
     if isinstance(options, Train) and last_length(arguments) == "epochs":
-        config = dataclasses.replace(options.config, steps=None)
-        options = dataclasses.replace(options, config=config)
+        options = dataclasses.replace(
+            options, config=dataclasses.replace(options.config, steps=None)
+        )
     return options
 
 
