@@ -53,14 +53,21 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def all_tables() -> dict[str, str]:
     """Return every table by name, from the files in results/."""
-    from . import bench, compare, memory, seeds
+    from . import bench, compare, memory, rules_report, seeds
 
     rows = read(RESULTS / "bench.csv")
+    elsewhere = {  # of other machines, each in a folder of its own: `bench --out`
+        f"{path.parent.name}_{name}": table
+        for path in sorted(RESULTS.glob("*/bench.csv"))
+        for name, table in bench.tables(read(path)).items()
+    }
     return {
         "seeds": seeds.seeds_table(read(RESULTS / "seeds.csv")),
         "compare": compare.summary(read(RESULTS / "compare.csv")),
         "memory": memory.memory_table(read(RESULTS / "memory.csv")),
         **bench.tables(rows),
+        **elsewhere,
+        **rules_report.tables(read(RESULTS / "rules.csv")),
         **{path.stem: path.read_text(encoding="utf-8").strip() for path in RESULTS.glob("*.md")},
     }
 

@@ -107,12 +107,12 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
     return picture.permute(1, 2, 0).numpy()
 
 
-def mosaic_png(images: Tensor, gap: int = 2) -> bytes:
-    """Return images (B, C, S, S) uint8 as one PNG file, pixel by pixel, about as wide as high.
+def mosaic_png(images: Tensor, gap: int = 2, columns: int | None = None) -> bytes:
+    """Return images (B, C, S, S) uint8 as one PNG file, pixel by pixel; by default a square.
 
     Row by row, and in one channel where the images are gray, so that 100,000 need little memory.
     """
-    columns = math.ceil(len(images) ** 0.5)
+    columns = columns or math.ceil(len(images) ** 0.5)
     side, channels = images.shape[-1], images.shape[1]
     rows = math.ceil(len(images) / columns)
     shape = (rows * (side + gap) - gap, columns * (side + gap) - gap, channels)

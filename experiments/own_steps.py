@@ -1,0 +1,101 @@
+"""Objectives and steps that differ from the course's, which notebook 07 shows."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from dcgan_utils.config import Config
+from dcgan_utils.losses import OBJECTIVES, Objective, cross_entropy, non_saturating
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.training import Training, autocast
+
+OBJECTIVES["least squares"] = lambda config: Objective(  # Mao et al. (2017), arXiv:1611.04076
+    discriminator_loss=lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
+    generator_loss=lambda fake: ((fake - 1) ** 2).mean(),
+)
+
+
+def labels_swapped(config: Config) -> Objective:
+    """Return the usual objective, but D is told that real images are generated ones."""
+    return replace(
+        non_saturating(config),
+        discriminator_loss=lambda real, fake: cross_entropy(real, 0.0) + cross_entropy(fake, 1.0),
+    )
+
+
+OBJECTIVES["labels swapped"] = labels_swapped
+
+
+class OwnStep(Training):
+    """A training whose steps stand here, written out."""
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Return the step's real and generated images."""
+        real, _ = self.batches.batch(self.step)
+        z = draw_latents(len(real), self.config.latent_size, self.config.latent, self.random)
+        return real, self.generator(z)
+
+    def descend(self, loss: Tensor, name: str) -> None:
+        """Step down a loss with the optimizer of one network."""
+        self.optimizers[name].zero_grad()
+        loss.backward()
+        self.optimizers[name].step()
+
+    def done(self, loss_d: Tensor, loss_g: Tensor, *logits: Tensor) -> Tensor:
+        """Count the step; return its five metrics."""
+        assert self._average is not None
+        self._average.update(self.step)
+        self.step += 1
+        means = [output.detach().float().sigmoid().mean() for output in logits]
+        return torch.stack([loss_d.detach(), loss_g.detach(), *means])
+
+
+class OneBatch(OwnStep):
+    """D sees real and generated images in one batch, so that batch norm mixes them."""
+
+    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step."""
+        with autocast(self.device, self.precision):
+            real, fake = self.forward()
+            logits = self.discriminator(torch.cat([real, fake.detach()])).float()
+        d_real, d_fake = logits.chunk(2)
+        loss_d = self.objective.discriminator_loss(d_real, d_fake)
+        self.descend(loss_d, "discriminator")
+        with autocast(self.device, self.precision):
+            after = self.discriminator(torch.cat([real, fake])).float().chunk(2)[1]
+        loss_g = self.objective.generator_loss(after)
+        self.descend(loss_g, "generator")
+        return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
+
+
+class NoDetach(OwnStep):
+    """Both gradients are cleared at the start of a step, and D's loss reaches G."""
+
+    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
+        with autocast(self.device, self.precision):
+            real, fake = self.forward()
+            d_real, d_fake = self.discriminator(real).float(), self.discriminator(fake).float()
+        loss_d = self.objective.discriminator_loss(d_real, d_fake)
+        loss_d.backward(retain_graph=True)  # without it, PyTorch stops at the next backward
+        self.optimizers["discriminator"].step()
+        with autocast(self.device, self.precision):
+            after = self.discriminator(fake).float()
+        loss_g = self.objective.generator_loss(after)
+        loss_g.backward(inputs=list(self.generator.parameters()))  # on top of what is there
+        self.optimizers["generator"].step()
+        return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
+
+
+class EvalFrom200(Training):
+    """After 200 steps somebody draws samples in evaluation mode, and never goes back."""
+
+    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step."""
+        if self.step == 200:
+            self.generator.eval()
+            self.discriminator.eval()
+        return super().train_step()

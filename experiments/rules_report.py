@@ -1,0 +1,155 @@
+"""Tables and pictures of what each rule is worth: `python -m experiments.rules_report` draws them.
+
+`experiments.tables` takes the tables. Rows of two machines never share a table; the pictures show
+the machine with the most rows.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from dcgan_utils.drawing import plots
+from dcgan_utils.files import write_file
+
+from .rules import PARTS
+from .tables import RESULTS, markdown, read
+from .variants import FAST
+
+FIGURES = Path(__file__).parents[1] / "figures"
+Row = Mapping[str, str]
+
+
+def made_on(row: Row) -> str:
+    """Return what a row was made on: only rows that agree in it share a table."""
+    return f"{row['device']}, {row['number_format']}, torch {row['torch']}"
+
+
+def select(rows: Sequence[Row], **wanted: str) -> list[Row]:
+    """Return the rows that have all these values."""
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def numbers(rows: Sequence[Row], key: str) -> list[float]:
+    """Return one column."""
+    return [float(row[key]) for row in rows]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return mean and extremes: "5.1 (4.2 to 5.9)"."""
+    return f"{statistics.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def lines_of(rows: Sequence[Row], base: str) -> list[list[str]]:
+    """Return the cells of one part's table, a line for each variant."""
+    lines = [
+        [
+            "rule",
+            "change",
+            "seeds",
+            "distance",
+            "without the average",
+            "second judge, × the recipe",
+            "top probability",
+            "precision",
+            "recall",
+            "collapsed",
+            "seconds",
+        ]
+    ]
+    variants = PARTS[base]
+    recipe = select(rows, base=base, variant=variants[0].name)
+    unit = statistics.mean(numbers(recipe, "second_distance")) if recipe else float("nan")
+    for variant in variants:
+        own = select(rows, base=base, variant=variant.name)
+        if not own:
+            continue
+        mean = {
+            key: statistics.mean(numbers(own, key))
+            for key in ("top_probability", "precision", "recall", "seconds")
+        }
+        lines.append(
+            [
+                variant.rule,
+                variant.name,
+                str(len(own)),
+                spread(numbers(own, "distance")),
+                spread(numbers(own, "raw_distance")),
+                spread([value / unit for value in numbers(own, "second_distance")]),
+                f"{mean['top_probability']:.3f}",
+                f"{mean['precision']:.2f}",
+                f"{mean['recall']:.2f}",
+                f"{sum(map(int, (row['collapsed'] for row in own)))} of {len(own)}",
+                f"{mean['seconds']:.0f}",
+            ]
+        )
+    return lines
+
+
+def tables(rows: Sequence[Row]) -> dict[str, str]:
+    """Return each part's tables by name, one after the other for each machine."""
+    found = {}
+    for base in PARTS:
+        parts = []
+        for machine in dict.fromkeys(map(made_on, rows)):
+            own = [row for row in rows if made_on(row) == machine and row["base"] == base]
+            if own:
+                parts.append(f"MNIST, {machine}:\n\n{markdown(lines_of(own, base))}")
+        found[f"rules_{base}"] = "\n\n".join(parts)
+    return found
+
+
+def rank_correlation(rows: Sequence[Row], base: str) -> float:
+    """Return Spearman's correlation of both judges' mean distances over the variants."""
+    from scipy import stats
+
+    means = []
+    for variant in PARTS[base]:
+        if own := select(rows, base=base, variant=variant.name):
+            keys = ("distance", "second_distance")
+            means.append([statistics.mean(numbers(own, key)) for key in keys])
+    return float(stats.spearmanr(*zip(*means)).statistic)
+
+
+@plots.in_style
+def picture(rows: Sequence[Row], base: str = "fast") -> Axes:
+    """Draw every run of a part as a dot on one axis of distance, a line for each variant."""
+    variants = [v for v in PARTS[base] if select(rows, base=base, variant=v.name)]
+    recipe = numbers(select(rows, base=base, variant=variants[0].name), "distance")
+    ax = plt.subplots(figsize=(9, 0.3 * len(variants) + 1.4))[1]
+    ax.axvspan(min(recipe), max(recipe), color=plots.COLORS["real"], alpha=0.2, lw=0)
+    ax.axvline(statistics.mean(recipe), color=plots.COLORS["real"], label="the recipe as it is")
+    for place, variant in enumerate(variants):
+        own = select(rows, base=base, variant=variant.name)
+        for collapsed, marker in (("0", "o"), ("1", "x")):
+            values = numbers(select(own, collapsed=collapsed), "distance")
+            ax.plot(values, [place] * len(values), marker, color=plots.COLORS["fake"], ms=6)
+    ax.plot([], [], "o", color=plots.COLORS["fake"], label="one run")
+    ax.plot([], [], "x", color=plots.COLORS["fake"], label="one run that collapsed")
+    ax.set_yticks(range(len(variants)), [variant.name for variant in variants])
+    for before, (one, other) in enumerate(zip(variants, variants[1:])):
+        if one.rule != other.rule:
+            ax.axhline(before + 0.5, color="0.8", lw=0.8)
+    ax.set(xscale="log", ylim=(len(variants) - 0.5, -0.5))
+    ax.set_xlabel("Fréchet distance to real digits, log scale (left is better)")
+    ax.set_title(f"The recipe with one thing changed, {FAST.steps:,} steps, each seed a dot")
+    ax.legend(loc="lower right")
+    return ax
+
+
+def main() -> None:
+    """Draw the pictures of what is there."""
+    rows = read(RESULTS / "rules.csv")
+    machine = Counter(map(made_on, rows)).most_common(1)[0][0]
+    own = [row for row in rows if made_on(row) == machine]
+    write_file(FIGURES / "rules.png", plots.to_png(picture(own)))
+    for base in PARTS:
+        if select(own, base=base):
+            print(f"{base}: rank correlation of both judges {rank_correlation(own, base):.2f}")
+
+
+if __name__ == "__main__":
+    main()
