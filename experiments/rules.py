@@ -7,7 +7,7 @@ where it was stopped; rows of another machine or another PyTorch are kept, and n
 with these.
 
   results/rules.csv         one row a run: how it ended
-  results/rules_course.csv  the distances on the way
+  results/rules_course.csv  the first judge's distances on the way
   results/rules/            32 samples at the end of each run, drawn by the average
 
 `--only NAME` makes one variant, `--base fast` or `ladder` one part; `--list` names what is left.
@@ -39,7 +39,7 @@ from .tables import RESULTS, read, to_csv
 from .variants import BASES, BY_NAME, LADDER, VARIANTS, config_of, new_training
 
 SAMPLES, ON_THE_WAY = 5000, 2000  # that are judged at the end, and on the way
-JUDGE_EVERY = {"fast": 300, "ladder": 525}  # steps
+JUDGE_EVERY = {"fast": 700, "ladder": 1050}  # steps
 PICTURE = 32  # samples that are kept of a run
 ALIKE, ONE_CLASS = 0.5, 0.5  # what counts as collapsed: see `has_collapsed`
 
@@ -91,11 +91,12 @@ def draw(network: nn.Module, config: Config, count: int) -> Tensor:
     return judging.to_judged_size(sample_new(network, count, config.latent), config.fit)
 
 
-def distances(pixels: Tensor) -> dict[str, float]:
-    """Return both judges' distances of images (N, 1, 28, 28) uint8."""
-    distance = {"distance": judging.METRICS["distance"]}
-    first = judging.measure(judging.classify(pixels), judging.stored_reference(), distance)
-    return first | {"second_distance": second_distance(pixels)}
+def distance(pixels: Tensor) -> float:
+    """Return the first judge's distance of images (N, 1, 28, 28) uint8."""
+    metrics = {"distance": judging.METRICS["distance"]}
+    return judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)[
+        "distance"
+    ]
 
 
 def course(training: Training, judge_at: Sequence[int]) -> list[dict[str, object]]:
@@ -106,19 +107,19 @@ def course(training: Training, judge_at: Sequence[int]) -> list[dict[str, object
         row: dict[str, object] = {"step": step, "seconds": f"{training.seconds:.1f}"}
         networks = {"": training.sampler, "raw_": training.generator}
         for prefix, network in networks.items():
-            found = distances(draw(network, training.config, ON_THE_WAY))
-            row |= {prefix + name: f"{value:.4g}" for name, value in found.items()}
+            value = distance(draw(network, training.config, ON_THE_WAY))
+            row[f"{prefix}distance"] = f"{value:.4g}"
         rows.append(row)
     return rows
 
 
 def judged(pixels: Tensor) -> dict[str, float]:
     """Return all of both judges' metrics of a run's final samples (N, 1, 28, 28) uint8."""
-    keys = ("top_probability", "rarest", "most_frequent", "precision", "recall")
+    keys = ("distance", "top_probability", "rarest", "most_frequent", "precision", "recall")
     metrics = {key: judging.METRICS[key] for key in keys}
-    seen = judging.classify(pixels)
-    found = judging.measure(seen, judging.stored_reference(), metrics)
-    return distances(pixels) | found | {"variety": float(variety(pixels))}
+    found = judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)
+    second = {"second_distance": second_distance(pixels)}
+    return found | second | {"variety": float(variety(pixels))}
 
 
 def losses(training: Training) -> dict[str, float]:
