@@ -254,7 +254,8 @@ def main() -> None:
         return
     (RESULTS / "rules").mkdir(exist_ok=True)
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, fresh, max_tasks_per_child=1) as pool:
+    pool = ProcessPoolExecutor(options.jobs, fresh, max_tasks_per_child=1)
+    try:
         under_way = {pool.submit(execute, run, options.threads): run for run in left}
         for number, finished in enumerate(as_completed(under_way), 1):
             run = under_way[finished]
@@ -265,6 +266,8 @@ def main() -> None:
             write_file(path, to_csv(rows))
             print(f"{number} of {len(left)}: {run.variant}, seed {run.seed}:", end=" ")
             print(row["distance"], row["note"] or ("collapsed" * row["collapsed"]), flush=True)
+    finally:  # after an error or Ctrl-C nothing else begins, whose result would be lost
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from .judging import (
     check_frechet_predictions,
     check_nearest_moved,
 )
+from .rules import check_instance_norm, check_luck, check_permutation
 from .training import check_discriminator_loss, check_generator_step, check_to_gray_levels
 
 __all__ = [
@@ -51,9 +52,12 @@ __all__ = [
     "check_frechet_predictions",
     "check_generator_repair",
     "check_generator_step",
+    "check_instance_norm",
+    "check_luck",
     "check_mended_generator",
     "check_nearest_moved",
     "check_parameter_count",
+    "check_permutation",
     "check_running_statistics",
     "check_sizes",
     "check_small_generator",

@@ -111,8 +111,8 @@ class Training:
         self._average = Average(self.generator, config.average) if config.average else None
         if config.compile:
             require_compiler(self.device)
-            # In place: names and weights stay. By default, PyTorch compiles for batches of all sizes
-            # when it meets a second one, which a resumed run does elsewhere: last bits would differ.
+            # In place: names stay. By default, PyTorch compiles for all batch sizes when
+            # it meets a second one. A resumed run meets it elsewhere: last bits would differ.
             self.generator.compile(dynamic=False)
             self.discriminator.compile(dynamic=False)
 
