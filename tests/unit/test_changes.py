@@ -62,8 +62,8 @@ def test_least_squares_trains_records_and_draws(least_squares, smoke, tmp_path):
 
 
 def test_an_objective_that_is_not_there_is_named(smoke, tmp_path):
-    with pytest.raises(UserError, match="'least squares'.*non-saturating, saturating"):
-        runs.create(smoke(objective="least squares"), tmp_path / "run")
+    with pytest.raises(UserError, match="nobody's.*non-saturating, saturating"):
+        runs.create(smoke(objective="nobody's"), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
