@@ -43,10 +43,22 @@ def train(pixels: Tensor, labels: Tensor) -> nn.Sequential:
     random = torch.Generator().manual_seed(SEED)
     classifier = new_classifier()
     initialize(classifier, random)
+    return fit(classifier, pixels, labels, random, EPOCHS, RATE)
+
+
+def fit(
+    classifier: nn.Sequential,
+    pixels: Tensor,
+    labels: Tensor,
+    random: torch.Generator,
+    epochs: int,
+    rate: float,
+) -> nn.Sequential:
+    """Return a classifier, trained in place on images (N, 1, 28, 28) uint8 and labels (N,)."""
     per_epoch = len(pixels) // BATCH
-    optimizer = torch.optim.AdamW(classifier.parameters(), RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, EPOCHS * per_epoch)
-    for _ in range(EPOCHS):
+    optimizer = torch.optim.AdamW(classifier.parameters(), rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, epochs * per_epoch)
+    for _ in range(epochs):
         order = torch.randperm(len(pixels), generator=random)[: per_epoch * BATCH]
         for chosen in order.split(BATCH):
             logits = classifier(shifted(scale(pixels[chosen]), random))

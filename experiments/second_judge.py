@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dcgan_utils.data import load_source, scale
@@ -19,11 +18,11 @@ from dcgan_utils.files import load, save
 from dcgan_utils.judging import LEARNED
 from dcgan_utils.judging.metrics import gaussian_distance
 
-from .classifier import shifted
+from .classifier import fit
 from .tables import RESULTS
 
 STORED = RESULTS / "second_judge.pt"
-SEED, EPOCHS, BATCH, RATE = 1, 5, 128, 0.003
+SEED, EPOCHS, RATE = 1, 5, 0.003
 Gaussian = tuple[np.ndarray, np.ndarray]
 
 
@@ -48,18 +47,7 @@ def train(pixels: Tensor, labels: Tensor) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network = new_network()
-    per_epoch = len(pixels) // BATCH
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, EPOCHS * per_epoch)
-    for _ in range(EPOCHS):
-        order = torch.randperm(len(pixels), generator=random)[: per_epoch * BATCH]
-        for chosen in order.split(BATCH):
-            loss = F.cross_entropy(network(shifted(scale(pixels[chosen]), random)), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return network.eval()
+    return fit(network, pixels, labels, random, EPOCHS, RATE)
 
 
 @torch.no_grad()
