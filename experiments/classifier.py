@@ -26,10 +26,12 @@ SEED, EPOCHS, BATCH, RATE = 0, 6, 128, 0.002
 
 
 def initialize(classifier: nn.Sequential, random: torch.Generator) -> None:
-    """Draw all weights from the generator, by He et al. (2015)."""
+    """Draw all weights from the generator, by He et al. (2015); biases begin at 0."""
     for module in classifier:
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, generator=random)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
 
 
 def shifted(images: Tensor, random: torch.Generator) -> Tensor:

@@ -1,8 +1,10 @@
 """The second judge knows digits, and sees what is wrong with bad ones."""
 
+import pytest
 import torch
 
 from dcgan_utils.data import fit_images, load_source, scale
+from experiments import classifier, second_judge
 from experiments.second_judge import second_distance, stored
 
 
@@ -24,3 +26,14 @@ def test_its_distance_orders_what_is_known_to_be_worse():
     worst = second_distance(noise.to(torch.uint8))
     assert 0 <= real < min(small_blur, without_a_class)
     assert max(small_blur, without_a_class) < worst
+
+
+@pytest.mark.parametrize("judge", [classifier, second_judge], ids=["first", "second"])
+def test_a_judge_follows_from_its_seed_alone(judge):
+    images = load_source("embedded")
+    pixels, labels = images.pixels[::20], images.labels[::20]
+    states = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)  # the global state, which nothing may draw from
+        states.append(judge.train(pixels, labels).state_dict().values())
+    assert all(map(torch.equal, *states))
