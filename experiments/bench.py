@@ -12,17 +12,15 @@ results/bench.csv and figures/scaling.png. A part that is measured again replace
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from dcgan_utils.config import UserError
-from dcgan_utils.data import load_source
 from dcgan_utils.files import write_file
 from dcgan_utils.training import choose_device, device_name
 
+from .command import new_parser, require_known, require_mnist
 from .measuring import CLASSROOM, MNIST64, row, select
 from .quality import equal, equal_table, quality, quality_table
 from .speed import scaling, speed, speed_table, startup, startup_table
@@ -75,11 +73,7 @@ def replaced(old: Sequence[dict], new: Sequence[dict]) -> list[dict]:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("bench", __doc__)
     parser.add_argument("parts", nargs="*", help="default: all", metavar="PART")
     parser.add_argument("--pairs", type=int, default=5, help="turns of both programs; starts")
     parser.add_argument("--seconds", type=float, default=10.0, help="of one timing of speed")
@@ -89,8 +83,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=200, help="steps between two judgments")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args(arguments)
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    require_known(parser, "part", options.parts, list(PARTS))
     for name in ("pairs", "seconds", "line", "minutes", "every"):
         if not getattr(options, name) > 0:
             parser.error(f"--{name} is {getattr(options, name)}; allowed: above 0")
@@ -102,10 +95,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure the parts that are asked for, and write each as it is done."""
     options = parse()
-    try:
-        load_source("mnist")
-    except UserError as error:
-        sys.exit(str(error))
+    require_mnist()
     path = options.out / "bench.csv"
     for part in options.parts or PARTS:
         old = read(path)

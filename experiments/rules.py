@@ -15,7 +15,6 @@ with these.
 
 import argparse
 import multiprocessing
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,13 +26,14 @@ import torch
 from torch import Tensor, nn
 
 from dcgan_utils import judging
-from dcgan_utils.config import Config, UserError
-from dcgan_utils.data import load_images, load_source
+from dcgan_utils.config import Config
+from dcgan_utils.data import load_images
 from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
 from dcgan_utils.sampling import sample_new
 from dcgan_utils.training import Diverged, Training, choose_device, device_name, variety
 
+from .command import new_parser, require_known, require_mnist
 from .second_judge import second_distance
 from .tables import RESULTS, read, to_csv
 from .variants import BASES, BY_NAME, LADDER, VARIANTS, config_of, new_training
@@ -208,19 +208,14 @@ def pace_here(threads: int) -> float:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.rules",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("rules", __doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="this variant; repeatable")
     parser.add_argument("--base", choices=PARTS, help="only this part of the plan")
     parser.add_argument("--list", action="store_true", help="name what is left, and stop")
     parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
     options = parser.parse_args(arguments)
-    if unknown := set(options.only or []) - set(BY_NAME):
-        parser.error(f"no variant {', '.join(unknown)}; there are: {', '.join(BY_NAME)}")
+    require_known(parser, "variant", options.only or [], list(BY_NAME))
     for name in ("jobs", "threads"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} is {getattr(options, name)}; allowed: 1 or more")
@@ -230,10 +225,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Make the rows that this machine has not made yet."""
     options = parse()
-    try:
-        load_source("mnist")
-    except UserError as error:
-        sys.exit(str(error))
+    require_mnist()
     path, course_path = RESULTS / "rules.csv", RESULTS / "rules_course.csv"
     rows, places = read(path), read(course_path)
     here = machine(options.threads)
