@@ -1,7 +1,7 @@
 # Each command makes the .venv it needs first. PYTHON chooses the interpreter, 3.11 to 3.13:
 #   make train PYTHON=python3.12
 # On Linux, PyTorch's usual build brings 4.5 GB for NVIDIA GPUs. Where no such GPU answers, its
-# CPU-only build is installed, from the address that PyTorch documents; if that is out of reach, the
+# CPU-only build is installed, by uv, which knows where PyTorch keeps it; if that is out of reach, the
 # usual one. TORCH=cpu or TORCH=default decides it for a new .venv:
 #   make train TORCH=cpu
 # Anything after `make train` goes in ARGS:
@@ -56,11 +56,11 @@ format: .venv/installed
 types: .venv/installed
 	$(BIN)/python -m mypy
 
-# The two packages alone, since that address has other versions of what they need; the command after
-# it finds them and leaves them as they are. Silence of 15 seconds ends it.
+# The two packages alone: the command after it finds them and leaves them as they are. uv knows the
+# address, and gives up after 15 seconds of silence.
 CPU_BUILD = echo "Installing PyTorch's CPU-only build, as TORCH is cpu."; \
-	$(PIP) --quiet --retries 0 --timeout 15 --no-deps \
-	--index-url https://download.pytorch.org/whl/cpu torch torchvision 2>/dev/null || \
+	$(PIP) --quiet uv && UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=15 $(BIN)/python -m uv pip install --quiet \
+	--python $(BIN)/python --constraint constraints.txt --no-deps --torch-backend cpu torch torchvision 2>/dev/null || \
 	echo "It is out of reach: the usual build follows, with 4.5 GB for GPUs."
 
 .venv/installed: pyproject.toml constraints.txt

@@ -179,7 +179,7 @@ def installed(folder, options, system="Linux", gpu=False, reachable=True):
         "uname": f"echo {system}",
         "nvidia-smi": f"exit {0 if gpu else 9}",
         "python": f"""mkdir -p .venv; echo "$*" >> calls
-            case "$*" in *--index-url*) exit {0 if reachable else 1};; esac""",
+            case "$*" in *--torch-backend*) exit {0 if reachable else 1};; esac""",
     }
     for name, lines in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{lines}\n")
@@ -216,7 +216,7 @@ def test_make_installs_the_build_of_pytorch_that_the_machine_can_use(
 ):
     calls, result = installed(tmp_path, options, **machine)
     assert result.returncode == 0, result.stderr
-    pytorch = [call for call in calls if "--index-url" in call]
+    pytorch = [call for call in calls if "--torch-backend cpu" in call]
     assert len(pytorch) == cpu_only
     for call in pytorch:
         assert "--constraint constraints.txt" in call and call.endswith("torch torchvision")
@@ -228,7 +228,7 @@ def test_make_installs_the_usual_build_where_the_other_is_out_of_reach(tmp_path)
     calls, result = installed(tmp_path, [], reachable=False)
     assert result.returncode == 0 and (tmp_path / ".venv/installed").exists()
     assert "out of reach" in result.stdout
-    assert "--index-url" in calls[-2] and calls[-1].endswith("--editable .[test]")
+    assert "--torch-backend" in calls[-2] and calls[-1].endswith("--editable .[test]")
 
 
 @needs_make
