@@ -1,6 +1,7 @@
 """Objectives and steps that differ from the course's, which notebook 07 shows."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +28,20 @@ def labels_swapped(config: Config) -> Objective:
 OBJECTIVES["labels swapped"] = labels_swapped
 
 
+def naive_logarithm(config: Config) -> Objective:
+    """Return the usual objective with the logarithm taken of the sigmoid, as it is on paper."""
+    return replace(
+        non_saturating(config),
+        discriminator_loss=lambda real, fake: (
+            -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean()
+        ),
+        generator_loss=lambda fake: -fake.sigmoid().log().mean(),
+    )
+
+
+OBJECTIVES["naive logarithm"] = naive_logarithm
+
+
 class OwnStep(Training):
     """A training whose steps stand here, written out."""
 
@@ -44,8 +59,8 @@ class OwnStep(Training):
 
     def done(self, loss_d: Tensor, loss_g: Tensor, *logits: Tensor) -> Tensor:
         """Count the step; return its five metrics."""
-        assert self._average is not None
-        self._average.update(self.step)
+        if self._average is not None:
+            self._average.update(self.step)
         self.step += 1
         means = [output.detach().float().sigmoid().mean() for output in logits]
         return torch.stack([loss_d.detach(), loss_g.detach(), *means])
@@ -88,6 +103,15 @@ class NoDetach(OwnStep):
         loss_g.backward(inputs=list(self.generator.parameters()))  # on top of what is there
         self.optimizers["generator"].step()
         return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
+
+
+class FastD(Training):
+    """D's rate is ten times as high as G's."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        for group in self.optimizers["discriminator"].param_groups:
+            group["lr"] *= 10
 
 
 class EvalFrom200(Training):

@@ -1,16 +1,17 @@
 """What each rule and each number is worth: `python -m experiments.rules`, about a minute a run.
 
-Needs MNIST. Trains every variant of `experiments.variants`, and the ladder from the published
-recipe to the fast one, with three seeds. Each run has a process of its own with one thread, two at
-a time, and is judged on the way. Rows that this machine has made are not made again, so it goes on
-where it was stopped; rows of another machine or another PyTorch are kept, and never share a table
-with these.
+Needs MNIST. Trains every variant of `experiments.variants` from the fast recipe, the ladder from
+the published recipe to the fast one, some variants from the published recipe, with three seeds
+each; and the published recipe with five, until its distance no longer falls. Each run has a process
+of its own with one thread, two at a time, and is judged on the way. Rows that this machine has made
+are not made again, so it goes on where it was stopped; rows of another machine or another PyTorch
+are kept, and never share a table with these.
 
   results/rules.csv         one row a run: how it ended
   results/rules_course.csv  the first judge's distances on the way
   results/rules/            32 samples at the end of each run, drawn by the average
 
-`--only NAME` makes one variant, `--base fast` or `ladder` one part; `--list` names what is left.
+`--only NAME` makes one variant, `--base NAME` one part of the plan; `--list` names what is left.
 """
 
 import argparse
@@ -36,10 +37,12 @@ from dcgan_utils.training import Diverged, Training, choose_device, device_name,
 from .command import new_parser, require_known, require_mnist
 from .second_judge import second_distance
 from .tables import RESULTS, read, to_csv
-from .variants import BASES, BY_NAME, LADDER, VARIANTS, config_of, new_training
+from .variants import BASES, BY_NAME, PARTS, config_of, new_training
 
 SAMPLES, ON_THE_WAY = 5000, 2000  # that are judged at the end, and on the way
-JUDGE_EVERY = {"fast": 700, "ladder": 1050}  # steps
+JUDGE_EVERY = {"fast": 700, "ladder": 1050, "to its end": 938, "published": 469}  # steps
+SEEDS = {"fast": 3, "ladder": 3, "to its end": 5, "published": 3}
+PATIENCE, GAIN = 3, 0.95  # when a distance no longer falls: see `no_longer_falls`
 PICTURE = 32  # samples that are kept of a run
 ALIKE, ONE_CLASS = 0.5, 0.5  # what counts as collapsed: see `has_collapsed`
 
@@ -64,14 +67,13 @@ class Run:
         for sign, word in (("×", "times"), ("÷", "over"), ("β₁", "beta1"), ("γ", "gamma")):
             name = name.replace(sign, word)
         words = "_".join("".join(c if c.isalnum() else " " for c in name).split())
-        return RESULTS / "rules" / f"{words}-{self.base}-{self.seed}.png"
+        return RESULTS / "rules" / f"{words}-{self.base.replace(' ', '_')}-{self.seed}.png"
 
 
-PARTS = {"fast": VARIANTS, "ladder": LADDER}
 PLAN = [
     Run(variant.name, base, seed)
     for base, variants in PARTS.items()
-    for seed in range(3)
+    for seed in range(SEEDS[base])
     for variant in variants
 ]
 
@@ -84,6 +86,12 @@ def has_collapsed(samples_variety: float, real_variety: float, most_frequent: fl
     class for the judge.
     """
     return samples_variety < ALIKE * real_variety or most_frequent > ONE_CLASS
+
+
+def no_longer_falls(distances: Sequence[float]) -> bool:
+    """Return whether none of the last three is 5% below the least of those before."""
+    before, last = distances[:-PATIENCE], distances[-PATIENCE:]
+    return bool(before) and min(last) > GAIN * min(before)
 
 
 def draw(network: nn.Module, config: Config, count: int) -> Tensor:
@@ -99,10 +107,10 @@ def distance(pixels: Tensor) -> float:
     ]
 
 
-def course(training: Training, judge_at: Sequence[int]) -> list[dict[str, object]]:
-    """Train to the last of some steps, judging G and its average at each."""
-    rows = []
-    for step in judge_at:
+def course(training: Training, every: int, to_its_end: bool) -> list[dict[str, object]]:
+    """Train and judge G and its average every few steps; perhaps only until G improves no more."""
+    rows: list[dict[str, object]] = []
+    for step in range(every, training.total + 1, every):
         training.run(steps=step - training.step)
         row: dict[str, object] = {"step": step, "seconds": f"{training.seconds:.1f}"}
         networks = {"": training.sampler, "raw_": training.generator}
@@ -110,6 +118,8 @@ def course(training: Training, judge_at: Sequence[int]) -> list[dict[str, object
             value = distance(draw(network, training.config, ON_THE_WAY))
             row[f"{prefix}distance"] = f"{value:.4g}"
         rows.append(row)
+        if to_its_end and no_longer_falls([float(str(row["raw_distance"])) for row in rows]):
+            break
     return rows
 
 
@@ -134,15 +144,13 @@ def execute(run: Run, threads: int) -> tuple[dict[str, Any], list[dict[str, Any]
     torch.set_num_threads(threads)
     images = load_images(run.config)
     training = new_training(BY_NAME[run.variant], run.config, images)
-    every = JUDGE_EVERY[run.base]
-    steps = range(every, training.total + 1, every)
     note, on_the_way = "", []
     try:
-        on_the_way = course(training, steps)
+        on_the_way = course(training, JUDGE_EVERY[run.base], run.base == "to its end")
     except Diverged:
         note = f"diverged by step {training.step}"
     row: dict[str, Any] = name_of(run) | {"rule": BY_NAME[run.variant].rule}
-    row |= {"steps": training.total, "batch_size": run.config.batch_size}
+    row |= {"steps": training.step, "batch_size": run.config.batch_size}
     row |= {"seconds": f"{training.seconds:.0f}"} | machine(threads) | {"number_format": ""}
     row["number_format"] = training.precision
     real = float(variety(judging.to_judged_size(images.pixels[:SAMPLES], run.config.fit)))

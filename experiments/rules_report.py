@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
 
-from .rules import PARTS
 from .tables import RESULTS, markdown, read
+from .variants import PARTS
 
 FIGURES = Path(__file__).parents[1] / "figures"
 Row = Mapping[str, str]
@@ -99,6 +100,66 @@ def tables(rows: Sequence[Row]) -> dict[str, str]:
                 parts.append(f"MNIST, {machine}:\n\n{markdown(lines_of(own, base))}")
         found[f"rules_{base}"] = "\n\n".join(parts)
     return found
+
+
+def paces(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the seconds of a step for each batch size: the median over the runs that have it."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row["batch_size"], []).append(float(row["seconds"]) / float(row["steps"]))
+    return {size: statistics.median(values) for size, values in found.items()}
+
+
+def reached(places: Sequence[Row], run: Row, key: str, step: float) -> float:
+    """Return a run's distance at a step, between two judgments by their logarithms."""
+    own = select(places, **{name: run[name] for name in ("variant", "base", "seed", "device")})
+    return float(np.exp(np.interp(step, numbers(own, "step"), np.log(numbers(own, key)))))
+
+
+def ladder(rows: Sequence[Row], places: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
+    """Return the rungs' distances, a value for each seed, after equal steps and equal seconds.
+
+    The steps are those of the shortest run, and the seconds what they take with the larger batch.
+    G itself is judged; the last rung, "average", is its average in the runs of the rung before.
+    """
+    own, pace = select(rows, base="ladder"), paces(select(rows, base="ladder"))
+    steps = min(numbers(own, "steps"))
+    found: dict[str, dict[str, list[float]]] = {}
+    for title, slowest in ((f"{steps:,.0f} steps", 0.0), ("{:.0f} seconds", max(pace.values()))):
+        part = found[title.format(steps * slowest)] = {}
+        for variant in PARTS["ladder"]:
+            runs = select(own, variant=variant.name)
+            for rung, key in ((variant.name, "raw_distance"), ("average", "distance")):
+                part[rung] = [
+                    reached(places, run, key, steps * (slowest / pace[run["batch_size"]] or 1))
+                    for run in runs
+                ]
+    return found
+
+
+@plots.in_style
+def ladder_picture(rows: Sequence[Row], places: Sequence[Row]) -> np.ndarray:
+    """Draw the two ways from the published recipe to the fast one; return both axes."""
+    axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)[1]
+    ways = {"rate first": ("generator", "-", "o"), "rate last": ("discriminator", "--", "s")}
+    for ax, (title, values) in zip(axes, ladder(rows, places).items()):
+        for way, (color, line, marker) in ways.items():
+            rungs = [v.name for v in PARTS["ladder"] if v.rule in (way, "both orders")]
+            rungs.append("average")
+            means = [statistics.geometric_mean(values[rung]) for rung in rungs]
+            ax.plot(means, color=plots.COLORS[color], marker=marker, ls=line, label=way)
+            for place, rung in enumerate(rungs):
+                seeds = values[rung]
+                ax.plot([place] * len(seeds), seeds, ".", color=plots.COLORS[color], alpha=0.5)
+                if 0 < place < len(rungs) - 2:
+                    offset = (6, 6) if way == "rate last" else (6, -14)
+                    given = {"xytext": offset, "textcoords": "offset points"}
+                    ax.annotate("+ " + rung.split(", ")[-1], (place, means[place]), **given)
+        ax.set(xticks=range(6), yscale="log", title=f"After {title}")
+        ax.set_xticklabels(["published", "1 change", "2", "3", "all 4", "and the\naverage"])
+    axes[0].set_ylabel("Fréchet distance, log scale")
+    axes[0].legend()
+    return axes
 
 
 def rank_correlation(rows: Sequence[Row], base: str) -> float:

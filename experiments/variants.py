@@ -39,7 +39,12 @@ from .surgery import (
 # changes nothing in the training itself: G and its average are judged both.
 FAST = preset("classroom", data="mnist", steps=2100, frames=2, checkpoint_every=10**6)
 PUBLISHED = replace(FAST, learning_rate=0.0002, batch_size=128, latent="uniform", first_bias=False)
-BASES = {"fast": FAST, "published": PUBLISHED, "ladder": PUBLISHED}
+BASES = {
+    "fast": FAST,
+    "ladder": PUBLISHED,
+    "to its end": replace(PUBLISHED, steps=30 * 469),  # at most 30 epochs: see `rules`
+    "published": replace(PUBLISHED, steps=4 * 469),
+}
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,27 @@ LADDER = [
     ),
 ]
 BY_NAME = {variant.name: variant for variant in [*VARIANTS, *LADDER]}
+FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rate
+    "as it is",
+    "max pooling in D",
+    "repeated pixels in G",
+    "hidden layer in D",
+    "hidden layer in G",
+    "no batch norm in G",
+    "no batch norm in D",
+    "no batch norm",
+    "ReLU in D",
+    "LeakyReLU in G",
+    "saturating loss",
+    "least squares",
+    "β₁ 0.9",
+]
+PARTS = {  # of the plan of `experiments.rules`: what each base is changed by
+    "fast": VARIANTS,
+    "ladder": LADDER,
+    "to its end": [BY_NAME["published"]],
+    "published": [BY_NAME[name] for name in FROM_PUBLISHED],
+}
 
 
 def config_of(variant: Variant, base: Config, seed: int) -> Config:

@@ -2,16 +2,17 @@
 
 from .frames import sample_steps
 from .hardware import autocast, choose_device, choose_precision, device_name, environment
-from .health import Diverged, variety
+from .health import Diverged, Look, Report, variety
 from .history import History
 from .interrupt import StoppedBetweenSteps
-from .loop import REPORT_EVERY, Report, Training
+from .loop import REPORT_EVERY, Training
 from .steps import discriminator_step, generator_step
 
 __all__ = [
     "REPORT_EVERY",
     "Diverged",
     "History",
+    "Look",
     "Report",
     "StoppedBetweenSteps",
     "Training",

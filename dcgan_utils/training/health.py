@@ -1,8 +1,11 @@
-"""Noticing, while a run is under way, that it is going wrong."""
+"""How a run stands, and noticing while it is under way that it is going wrong."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..config import UserError
@@ -25,6 +28,29 @@ class Diverged(UserError):
     """The run's numbers are no longer finite; it cannot recover."""
 
 
+class Look(NamedTuple):
+    """What can be told of a batch without knowing what it shows."""
+
+    variety: float  # standard deviation over the images, averaged over the pixels
+    nearest: float  # root mean square difference of an image to the most similar other one, mean
+    darkest: float  # of all pixels
+    brightest: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run stands, given to `on_report` every `REPORT_EVERY` steps and at the end."""
+
+    step: int  # finished steps
+    total: int  # steps when the run is done
+    seconds: float  # training time so far
+    seconds_left: float  # estimated from the pace so far
+    metrics: dict[str, float]  # this step's, by the keys of the objective's metrics
+    real: Look  # this step's batches
+    fake: Look
+    warnings: list[str]  # what has begun to go wrong, in words
+
+
 class Monitor:
     """Watches a run's metrics and says, once for each onset, what is wrong and what to try.
 
@@ -38,26 +64,24 @@ class Monitor:
         self._watched = [metric for metric in metrics if metric.advice]
         self._reports_with = dict.fromkeys([*(m.advice for m in self._watched), ALIKE], 0)
 
-    def check(
-        self, values: Mapping[str, float], variety_real: float, variety_fake: float
-    ) -> list[str]:
+    def check(self, values: Mapping[str, float], real: Look, fake: Look) -> list[str]:
         """Take one report's metrics and return the warnings that it is time to give.
 
         Parameters
         ----------
         values
             One step's metrics, by key.
-        variety_real, variety_fake
-            Standard deviation over the images of a batch, averaged over the pixels.
+        real, fake
+            The step's batches.
 
         Raises
         ------
         Diverged
             If a number is NaN or infinite.
         """
-        if not all(map(math.isfinite, (*values.values(), variety_real, variety_fake))):
+        if not all(map(math.isfinite, (*values.values(), *real, *fake))):
             raise Diverged(DIVERGED)
-        alike = variety_real > 0 and variety_fake < LEAST_VARIETY * variety_real
+        alike = real.variety > 0 and fake.variety < LEAST_VARIETY * real.variety
         present = {ALIKE: alike}
         for metric in self._watched:
             least, most = metric.healthy
@@ -74,3 +98,12 @@ class Monitor:
 def variety(images: Tensor) -> Tensor:
     """Return how much images (B, C, S, S) differ: standard deviation, averaged over pixels."""
     return images.detach().float().std(dim=0, correction=0).mean()
+
+
+def look(images: Tensor) -> Tensor:
+    """Return the numbers of a `Look` at images (B, C, S, S), as a tensor (4,) on their device."""
+    flat = images.detach().float().flatten(1)  # (B, C S S)
+    apart = torch.cdist(flat, flat) / flat.shape[1] ** 0.5  # (B, B)
+    apart.fill_diagonal_(math.inf)
+    nearest = apart.amin(1).mean() if len(flat) > 1 else flat.new_zeros(())
+    return torch.stack([variety(images), nearest, flat.min(), flat.max()])

@@ -8,7 +8,6 @@ import functools
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -28,25 +27,13 @@ from .hardware import (
     memory_format,
     require_compiler,
 )
-from .health import DIVERGED, Diverged, Monitor, variety
+from .health import DIVERGED, Diverged, Look, Monitor, Report, look
 from .history import History
 from .interrupt import StoppedBetweenSteps, signals_wait
 from .memory import require_memory
 from .steps import discriminator_step, generator_step
 
 REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a run stands, given to `on_report` every `REPORT_EVERY` steps and at the end."""
-
-    step: int  # finished steps
-    total: int  # steps when the run is done
-    seconds: float  # training time so far
-    seconds_left: float  # estimated from the pace so far
-    metrics: dict[str, float]  # this step's, by the keys of the objective's metrics
-    warnings: list[str]  # what has begun to go wrong, in words
 
 
 class Training:
@@ -227,16 +214,16 @@ class Training:
             self.frames[self.step] = sample(self.sampler, self.fixed_latents, self.fixed_labels)
 
     def _read(self, values: Tensor, real: Tensor, fake: Tensor) -> list[float]:
-        """Return a step's metrics, and how much real and generated images differ."""
+        """Return a step's metrics, and a look at its real and at its generated images."""
         self.history.flush()
-        return torch.cat([values, torch.stack([variety(real), variety(fake)])]).tolist()
+        return torch.cat([values, look(real), look(fake)]).tolist()
 
     def _report(self, monitor: Monitor, read: list[float]) -> Report:
-        *values, variety_real, variety_fake = read
-        named = dict(zip((metric.key for metric in self.objective.metrics), values))
-        warnings = monitor.check(named, variety_real, variety_fake)
+        named = dict(zip((metric.key for metric in self.objective.metrics), read))
+        real, fake = Look(*read[-8:-4]), Look(*read[-4:])
+        warnings = monitor.check(named, real, fake)
         left = self.seconds / self.step * (self.total - self.step)
-        return Report(self.step, self.total, self.seconds, left, named, warnings)
+        return Report(self.step, self.total, self.seconds, left, named, real, fake, warnings)
 
     def _require_finite(self) -> None:
         states = (network.state_dict() for network in (self.generator, self.discriminator))

@@ -3,11 +3,12 @@
 import math
 
 import pytest
+import torch
 
 from dcgan_utils.config import Config
 from dcgan_utils.losses import D_WINS, non_saturating
-from dcgan_utils.training import Diverged
-from dcgan_utils.training.health import ALIKE, PATIENCE, Monitor
+from dcgan_utils.training import Diverged, Look
+from dcgan_utils.training.health import ALIKE, PATIENCE, Monitor, look
 
 HEALTHY = {
     "loss_d": 0.7,
@@ -15,8 +16,8 @@ HEALTHY = {
     "d_real": 0.8,
     "d_fake_before": 0.2,
     "d_fake_after": 0.1,
-    "variety_real": 0.4,
-    "variety_fake": 0.3,
+    "real": Look(0.4, 0.5, -1.0, 1.0),
+    "fake": Look(0.3, 0.4, -1.0, 1.0),
 }
 
 
@@ -26,13 +27,14 @@ def monitor_of(**settings):
 
 def check(monitor, **changes):
     """Give the monitor healthy values with some changes."""
-    values = HEALTHY | changes
-    varieties = values.pop("variety_real"), values.pop("variety_fake")
-    return monitor.check(values, *varieties)
+    given = dict(HEALTHY) | changes
+    real, fake = given.pop("real"), given.pop("fake")
+    return monitor.check(given, real, fake)
 
 
 @pytest.mark.parametrize(
-    ("sick", "warning"), [({"loss_d": 0.0}, D_WINS), ({"variety_fake": 0.01}, ALIKE)]
+    ("sick", "warning"),
+    [({"loss_d": 0.0}, D_WINS), ({"fake": HEALTHY["fake"]._replace(variety=0.01)}, ALIKE)],
 )
 def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning):
     monitor, told = monitor_of(), []
@@ -62,5 +64,16 @@ def test_a_short_symptom_is_not_told():
 @pytest.mark.parametrize("name", HEALTHY)
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_ends_the_run(name, value):
+    sick = value if name not in ("real", "fake") else HEALTHY[name]._replace(nearest=value)
     with pytest.raises(Diverged, match="learning rate"):
-        check(monitor_of(), **{name: value})
+        check(monitor_of(), **{name: sick})
+
+
+def test_a_look_at_three_images():
+    """Worked by hand: images of 2 by 2 equal pixels, 0, 0.2 and 1."""
+    images = torch.tensor([0.0, 0.2, 1.0])[:, None, None, None].expand(3, 1, 2, 2)
+    seen = Look(*look(images).tolist())
+    assert seen.variety == pytest.approx((0.56 / 3) ** 0.5)  # around 0.4
+    assert seen.nearest == pytest.approx((0.2 + 0.2 + 0.8) / 3)
+    assert (seen.darkest, seen.brightest) == (0, 1)
+    assert look(images[:1]).tolist() == [0, 0, 0, 0]  # one image has no nearest other

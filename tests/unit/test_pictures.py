@@ -12,7 +12,7 @@ from dcgan_utils.config import Config
 from dcgan_utils.drawing import animations, plots
 from dcgan_utils.losses import D_WINS, non_saturating
 from dcgan_utils.runs.progress import LOG_LINES, NotebookProgress, TerminalProgress, minutes
-from dcgan_utils.training import History, Report
+from dcgan_utils.training import History, Look, Report
 
 OBJECTIVE = non_saturating(Config())
 
@@ -113,7 +113,8 @@ def test_player_has_a_picture_for_each_frame(frames):
 def report(step, total=1000, warnings=()):
     keys = (metric.key for metric in OBJECTIVE.metrics)
     values = dict(zip(keys, (0.71, 1.52, 0.81, 0.32, 0.23)))
-    return Report(step, total, 10.0, 125.0, values, list(warnings))
+    look = Look(0.6, 0.5, -1.0, 1.0)
+    return Report(step, total, 10.0, 125.0, values, look, look, list(warnings))
 
 
 class Terminal(io.StringIO):

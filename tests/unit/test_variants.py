@@ -11,7 +11,7 @@ from dcgan_utils.data import Images
 from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 from experiments import surgery
-from experiments.rules import PLAN, Run, has_collapsed, left_of, name_of
+from experiments.rules import PLAN, Run, has_collapsed, left_of, name_of, no_longer_falls
 from experiments.variants import BASES, BY_NAME, FAST, LADDER, VARIANTS, config_of, new_training
 
 SMALL = {"width": 4, "batch_size": 8, "steps": 3, "precision": "float32", "device": "cpu"}
@@ -207,11 +207,19 @@ def test_collapse_is_what_the_docstring_says():
     assert has_collapsed(0.9, 1.0, 0.6)
 
 
+def test_a_distance_no_longer_falls_after_three_in_vain():
+    assert not no_longer_falls([100.0, 96.0, 96.0])  # nothing to compare with
+    assert no_longer_falls([100.0, 96.0, 97.0, 96.0])
+    assert not no_longer_falls([100.0, 96.0, 94.0, 96.0])
+    assert not no_longer_falls([50.0, 100.0, 96.0, 47.0])
+    assert no_longer_falls([50.0, 40.0, 41.0, 39.0, 45.0])
+
+
 def test_what_is_left():
     here = {"device": "a", "torch": "1"}
     runs = [Run("as it is", "fast", 0), Run("as it is", "fast", 1)]
     rows = [name_of(runs[0]) | here, name_of(runs[1]) | here | {"device": "b"}]
     assert left_of(runs, rows, here) == runs[1:]
-    assert len(PLAN) == len(set(PLAN)) == 3 * (len(VARIANTS) + len(LADDER))
+    assert len(PLAN) == len(set(PLAN)) == 3 * (len(VARIANTS) + len(LADDER) + 13) + 5
     names = {run.picture.name for run in PLAN}
     assert len(names) == len(PLAN) and all(map(str.isascii, names))
