@@ -15,10 +15,9 @@ are kept, and never share a table with these.
 """
 
 import argparse
-import multiprocessing
+import functools
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from dcgan_utils.files import write_file
 from dcgan_utils.sampling import sample_new
 from dcgan_utils.training import Diverged, Training, choose_device, device_name, variety
 
-from .command import new_parser, require_known, require_mnist
+from .command import each_in_a_process, new_parser, require_known, require_mnist
 from .second_judge import second_distance
 from .tables import RESULTS, read, to_csv
 from .variants import BASES, BY_NAME, PARTS, config_of, new_training
@@ -253,21 +252,15 @@ def main() -> None:
         print("\n".join(f"{run.variant}, {run.base}, seed {run.seed}" for run in left))
         return
     (RESULTS / "rules").mkdir(exist_ok=True)
-    fresh = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(options.jobs, fresh, max_tasks_per_child=1)
-    try:
-        under_way = {pool.submit(execute, run, options.threads): run for run in left}
-        for number, finished in enumerate(as_completed(under_way), 1):
-            run = under_way[finished]
-            row, on_the_way, picture = finished.result()
-            rows, places = [*rows, row], [*places, *on_the_way]
-            write_file(run.picture, picture)
-            write_file(course_path, to_csv(places))
-            write_file(path, to_csv(rows))
-            print(f"{number} of {len(left)}: {run.variant}, seed {run.seed}:", end=" ")
-            print(row["distance"], row["note"] or ("collapsed" * row["collapsed"]), flush=True)
-    finally:  # after an error or Ctrl-C nothing else begins, whose result would be lost
-        pool.shutdown(wait=False, cancel_futures=True)
+    work = functools.partial(execute, threads=options.threads)
+    done = each_in_a_process(work, left, options.jobs)
+    for number, (run, (row, on_the_way, picture)) in enumerate(done, 1):
+        rows, places = [*rows, row], [*places, *on_the_way]
+        write_file(run.picture, picture)
+        write_file(course_path, to_csv(places))
+        write_file(path, to_csv(rows))
+        print(f"{number} of {len(left)}: {run.variant}, seed {run.seed}:", end=" ")
+        print(row["distance"], row["note"] or ("collapsed" * row["collapsed"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from .convolution import (
     check_transposed_convolution,
     check_upsampler,
 )
+from .diagnosing import check_alarm, check_clinic, check_leftover
 from .judging import (
     check_comparison,
     check_divergence,
@@ -40,9 +41,11 @@ from .training import check_discriminator_loss, check_generator_step, check_to_g
 __all__ = [
     "check_activation_backward",
     "check_activation_numbers",
+    "check_alarm",
     "check_batch_norm_images",
     "check_batch_norm_predictions",
     "check_build_discriminator",
+    "check_clinic",
     "check_comparison",
     "check_convolution",
     "check_dead_share",
@@ -53,6 +56,7 @@ __all__ = [
     "check_generator_repair",
     "check_generator_step",
     "check_instance_norm",
+    "check_leftover",
     "check_luck",
     "check_mended_generator",
     "check_nearest_moved",

@@ -181,7 +181,8 @@ class Training:
             After Ctrl-C or SIGTERM, once the step under way is done; it is a KeyboardInterrupt.
         """
         schedule = set(sample_steps(self.total, self.config.frames))
-        monitor, began = Monitor(self.objective.metrics), time.perf_counter() - self.seconds
+        monitor = Monitor(self.objective.metrics, len(self.images))
+        began = time.perf_counter() - self.seconds
         end, told_to_stop = self.total if steps is None else self.step + steps, False
         self._keep_frame(schedule)
         tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
@@ -221,7 +222,8 @@ class Training:
     def _report(self, monitor: Monitor, read: list[float]) -> Report:
         named = dict(zip((metric.key for metric in self.objective.metrics), read))
         real, fake = Look(*read[-8:-4]), Look(*read[-4:])
-        warnings = monitor.check(named, real, fake)
+        in_training = self.generator.training and self.discriminator.training
+        warnings = monitor.check(named, real, fake, in_training)
         left = self.seconds / self.step * (self.total - self.step)
         return Report(self.step, self.total, self.seconds, left, named, real, fake, warnings)
 

@@ -8,7 +8,17 @@ import torch
 from dcgan_utils.config import Config
 from dcgan_utils.losses import D_WINS, non_saturating
 from dcgan_utils.training import Diverged, Look
-from dcgan_utils.training.health import ALIKE, PATIENCE, Monitor, look
+from dcgan_utils.training.health import (
+    ALIKE,
+    BY_HEART,
+    COPIES,
+    EVALUATION,
+    LONG,
+    PALE,
+    PATIENCE,
+    Monitor,
+    look,
+)
 
 HEALTHY = {
     "loss_d": 0.7,
@@ -21,29 +31,61 @@ HEALTHY = {
 }
 
 
-def monitor_of(**settings):
-    return Monitor(non_saturating(Config(**settings)).metrics)
+def monitor_of(images=60_000, **settings):
+    return Monitor(non_saturating(Config(**settings)).metrics, images)
+
+
+def fake(**changes):
+    """Return a change of the healthy look at generated images."""
+    return {"fake": HEALTHY["fake"]._replace(**changes)}
 
 
 def check(monitor, **changes):
     """Give the monitor healthy values with some changes."""
     given = dict(HEALTHY) | changes
-    real, fake = given.pop("real"), given.pop("fake")
-    return monitor.check(given, real, fake)
+    looks = given.pop("real"), given.pop("fake")
+    return monitor.check(given, *looks, given.pop("in_training", True))
 
 
 @pytest.mark.parametrize(
-    ("sick", "warning"),
-    [({"loss_d": 0.0}, D_WINS), ({"fake": HEALTHY["fake"]._replace(variety=0.01)}, ALIKE)],
+    ("sick", "warning", "patience"),
+    [
+        ({"loss_d": 0.0}, D_WINS, PATIENCE),
+        (fake(variety=0.03), ALIKE, PATIENCE),
+        (fake(nearest=0.19), COPIES, LONG),
+        (fake(brightest=0.5), PALE, LONG),
+        (fake(darkest=-0.5), PALE, LONG),
+        ({"in_training": False}, EVALUATION, 1),
+    ],
 )
-def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning):
+def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning, patience):
     monitor, told = monitor_of(), []
-    course = [sick] * (PATIENCE + 3) + [{}] + [sick] * PATIENCE
+    course = [sick] * (patience + 3) + [{}] + [sick] * patience
     for changes in course:
         told.append(check(monitor, **changes))
-    first, second = PATIENCE - 1, len(course) - 1
+    first, second = patience - 1, len(course) - 1
     assert told[first] == told[second] == [warning]
     assert sum(map(len, told)) == 2
+
+
+@pytest.mark.parametrize(
+    "fine", [fake(variety=0.05), fake(nearest=0.21), fake(brightest=0.7), fake(darkest=-0.7)]
+)
+def test_what_is_within_bounds_is_not_told(fine):
+    monitor = monitor_of()
+    assert not any(check(monitor, **fine) for _ in range(2 * LONG))
+
+
+def test_few_images_are_told_at_once_and_only_once():
+    few, enough = monitor_of(images=500), monitor_of(images=2000)
+    assert [check(few) for _ in range(3)] == [[BY_HEART], [], []]
+    assert not any(check(enough) for _ in range(3))
+
+
+def test_real_images_that_are_all_the_same_are_no_symptom():
+    same = {"real": Look(0.0, 0.0, 0.5, 0.5), "fake": Look(0.0, 0.0, 0.5, 0.5)}
+    monitor = monitor_of()
+    assert not any(check(monitor, **same) for _ in range(2 * LONG))
 
 
 def test_a_smoothed_label_raises_the_least_loss_of_d():

@@ -11,6 +11,7 @@ from dcgan_utils.data import Images
 from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 from experiments import surgery
+from experiments.patients import Patient, fewer
 from experiments.rules import PLAN, Run, has_collapsed, left_of, name_of, no_longer_falls
 from experiments.variants import BASES, BY_NAME, FAST, LADDER, VARIANTS, config_of, new_training
 
@@ -223,3 +224,54 @@ def test_what_is_left():
     assert len(PLAN) == len(set(PLAN)) == 3 * (len(VARIANTS) + len(LADDER) + 13) + 5
     names = {run.picture.name for run in PLAN}
     assert len(names) == len(PLAN) and all(map(str.isascii, names))
+
+
+# What is tried against failing
+
+
+def test_noise_is_added_in_training_alone_and_from_its_own_generator():
+    x = torch.zeros(64, 1, 8, 8)
+    noise = surgery.Noise(0.3, torch.Generator().manual_seed(0))
+    assert 0.28 < noise(x).std() < 0.32
+    assert not torch.equal(noise(x), noise(x))
+    again = surgery.Noise(0.3, torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    assert torch.equal(again(x), surgery.Noise(0.3, torch.Generator().manual_seed(0))(x))
+    assert torch.equal(noise.eval()(x), x)
+
+
+def test_shift_moves_whole_images_and_lets_gradients_through():
+    shift = surgery.Shift(3, torch.Generator().manual_seed(0))
+    x = torch.full((200, 1, 9, 9), -1.0)
+    x[:, :, 4, 4] = 1.0
+    x.requires_grad_()
+    moved = shift(x)
+    assert moved.shape == x.shape and (moved.flatten(1).sum(1) == x.flatten(1).sum(1)).all()
+    places = (moved[:, 0] == 1).nonzero()[:, 1:] - 4
+    assert places.min() == -3 and places.max() == 3  # each way, as far as allowed
+    assert len({tuple(place) for place in places.tolist()}) > 30  # of 49
+    (gradient,) = torch.autograd.grad(moved[:, :, :, 4].sum(), x)
+    assert gradient.sum() > 0
+    assert torch.equal(shift.eval()(x), x)
+
+
+def test_fewer_images_are_shown_as_often():
+    images = Images(torch.arange(40, dtype=torch.uint8).reshape(40, 1, 1, 1), "forty", 3)
+    few = fewer(images, 8)
+    assert len(few) == 8 and len(few) * few.repeats == 40 * 3
+    assert few.pixels.flatten().tolist() == list(range(8))
+    assert fewer(images, None) is images
+
+
+def test_a_treatment_changes_the_run_it_is_given_to():
+    plain = Patient("D wins late", images=100)
+    settings = {"rate ÷ 10": 0.0005, "nothing": 0.005}
+    for treatment, rate in settings.items():
+        config = dataclasses.replace(plain, treatment=treatment).config
+        assert config.learning_rate == pytest.approx(rate) and config.average == 0
+    noisy = dataclasses.replace(plain, treatment="noise on D's input").variant
+    generator, discriminator = new_networks(
+        preset("classroom", width=4), 1, 10, torch.Generator().manual_seed(0)
+    )
+    noisy.surgery(generator, discriminator, torch.Generator().manual_seed(0))
+    assert isinstance(discriminator.main[0], surgery.Noise)
