@@ -53,12 +53,9 @@ def gap(chart: Chart) -> float:
 
 
 def sudden(chart: Chart) -> bool:
-    """Return whether Loss_D falls to a hundredth from one report to the next, and stays there."""
-    loss = chart["loss_d"]
-    return any(
-        loss[k] > 0.2 and loss[k + 1] < 0.01 * loss[k] and np.median(loss[k + 1 :]) < WON
-        for k in range(3, len(loss) - 4)
-    )
+    """Return whether D's logit leaps between two reports, once the run is under way, and D wins."""
+    leaps = np.abs(np.diff(chart["logit_known"]))[3:]
+    return bool(leaps.max(initial=0) > 40) and later(chart["loss_d"]) < WON
 
 
 D_HAS_WON = Sign(("loss_d", "d_real"), lambda c: won_from(c) < math.inf, "Loss_D does not stay low")
@@ -87,13 +84,6 @@ GAP = Sign(
     lambda c: gap(c) > 2,
     "D says the same of digits that it never saw as of those that it learned from",
 )
-GRADUAL = Sign(("loss_d",), lambda c: not sudden(c), "Loss_D falls from one report to the next")
-CALM = Sign(
-    ("logit_known", "loss_g"),
-    lambda c: c["logit_known"][0] < 20,
-    "D's logits are enormous from the first report on",
-)
-
 ILLNESSES: dict[str, list[Sign]] = {
     "healthy": [
         Sign(("step",), lambda c: c["step"][-1] > 1000, "the run stopped long before its end"),
@@ -143,8 +133,8 @@ ILLNESSES: dict[str, list[Sign]] = {
         D_HAS_WON,
         Sign(
             ("logit_known", "loss_g", "loss_d"),
-            lambda c: c["logit_known"][0] > 20,
-            "D's logits are of the usual size at the first report",
+            lambda c: max(abs(c["logit_known"][0]), c["loss_g"][0]) > 20,
+            "logits and losses are of the usual size at the first report",
         ),
     ],
     "detach missing": [

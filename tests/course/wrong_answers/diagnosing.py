@@ -9,7 +9,7 @@ RIGHT = {
     "D": ("wrong range", "fake_brightest"),
     "E": ("healthy", "loss_d"),
     "F": ("D wins late", "loss_d"),
-    "G": ("batch norm at D's input", "fake_darkest"),
+    "G": ("detach missing", "gradient_g"),
     "H": ("too high a rate", "logit_known"),
 }
 
@@ -36,7 +36,7 @@ def alarm(below=lambda value, least: value < least, at_start=False, forget=True)
 WRONG = [
     (check_clinic, diagnoses(A=("healthy", "loss_d")), "run A .* closer to one another"),
     (check_clinic, diagnoses(C=("healthy", "loss_d")), "run C .* never saw"),
-    (check_clinic, diagnoses(G=("healthy", "loss_d")), "run G .* reach black"),
+    (check_clinic, diagnoses(G=("healthy", "loss_d")), "run G .* D has won"),
     (check_clinic, diagnoses(F=("too little data", "logit_known")), "run F .* D has won"),
     (check_clinic, diagnoses(B=("D wins late", "loss_d")), "run B .* never saw"),
     (check_clinic, diagnoses(E=("too little data", "logit_known")), "run E .* says the same"),
