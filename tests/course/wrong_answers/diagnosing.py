@@ -51,7 +51,7 @@ WRONG = [
     (check_alarm, alarm(forget=False), "fine value"),
     (check_alarm, alarm(below=lambda value, least: value <= least), "exactly at the limit"),
     (check_alarm, lambda values, least, patience: 3, "Expected"),
-    (check_alarm, lambda values, least, patience: len(values) and min(values) < least, "place"),
+    (check_alarm, lambda values, least, patience: len(values) and min(values) < least, "Expected"),
     (check_leftover, lambda d: (d, 2 * d - 1), "saturating"),
     (check_leftover, lambda d: (0.0, d - 1), "non-saturating"),
     (check_leftover, lambda d: (0.0, 1 - 2 * d), "non-saturating"),
