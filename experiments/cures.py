@@ -7,49 +7,44 @@ that are there are not made again; `--list` names what is left.
 """
 
 import contextlib
-import copy
 from typing import Any
 
 import torch
 
 from dcgan_utils import judging
-from dcgan_utils.data import load_images, load_source, scale
+from dcgan_utils.data import load_images
 from dcgan_utils.files import write_file
 from dcgan_utils.training import Diverged, variety
 
 from .command import each_in_a_process, new_parser, require_mnist
+from .failures import held_out_for, logits_of
 from .patients import TREATED, Patient, fewer
 from .rules import SAMPLES, distance, draw, has_collapsed, machine
 from .tables import RESULTS, read, to_csv
 from .variants import new_training
-
-ASKED = 500  # training and held-out digits that D is asked about
 
 
 def treat(patient: Patient) -> dict[str, Any]:
     """Train one run to its end and judge it; return its line."""
     torch.set_num_threads(1)
     config = patient.config
-    images = fewer(load_images(config), patient.images)
+    whole = load_images(config)
+    images = fewer(whole, patient.images)
     training = new_training(patient.variant, config, images)
     with contextlib.suppress(Diverged):
         training.run()
     pixels = draw(training.generator, config, SAMPLES)
     shares = judging.class_shares(judging.classify(pixels).probabilities)
-    real = float(variety(judging.to_judged_size(load_images(config).pixels[:SAMPLES], config.fit)))
-    held_out = load_source(config.data).split()[1].fitted(config.image_size, config.fit)
-    aside = copy.deepcopy(training.discriminator)
-    with torch.no_grad():
-        known, new = (float(aside(scale(x.pixels[:ASKED])).mean()) for x in (images, held_out))
+    real = float(variety(judging.to_judged_size(whole.pixels[:SAMPLES], config.fit)))
     late = training.history.rows[-len(training.history) // 4 :].mean(0).tolist()
     values = {
         "distance": distance(pixels),
         "variety": float(variety(pixels)) / real,
         "most_frequent": float(shares.max()),
         "loss_d": late[2],
-        "logit_known": known,
-        "logit_held_out": new,
     }
+    shown = {"known": images, "held_out": held_out_for(config)}
+    values |= logits_of(training.discriminator, shown)
     row: dict[str, Any] = cells(patient) | {"steps": training.step}
     row |= {name: f"{value:.4g}" for name, value in values.items()}
     gone = training.step < training.total

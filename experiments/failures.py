@@ -14,6 +14,7 @@ makes some, `--list` names what is left.
 import contextlib
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,18 @@ DRAWN = 256  # samples whose classes are counted
 MOMENTS = (25, 75, 150, 300, 500, 800, 1100, 1500)  # steps of which samples are kept
 
 
+def held_out_for(config: Config) -> Images:
+    """Return the digits that no run trains on, at a run's size."""
+    return load_source(config.data).split()[1].fitted(config.image_size, config.fit)
+
+
 class Chart:
     """Writes down, at each report, what can be known of a run."""
 
     def __init__(self, patient: Patient, training: Training, held_out: Images):
         self.name_cells = {"name": patient.name, "seed": str(patient.seed)} | machine(1)
         self.training = training
-        known = training.images.pixels[:SHOWN]
-        self.shown = {"known": scale(known), "held_out": scale(held_out.pixels[:SHOWN])}
+        self.shown = {"known": training.images, "held_out": held_out}
         self.rows: list[dict[str, str]] = []
         self.moments: list[Tensor] = []  # (16, C, S, S) each
 
@@ -62,14 +67,20 @@ class Chart:
         row["mode"] = training.generator.training  # 1 for training, 0 for evaluation
         for name, network in (("g", training.generator), ("d", training.discriminator)):
             row[f"gradient_{name}"] = gradient_norm(network)
-        aside = copy.deepcopy(training.discriminator)  # its running statistics stay what they are
-        with torch.no_grad():
-            row |= {f"logit_{name}": float(aside(x).mean()) for name, x in self.shown.items()}
+        row |= logits_of(training.discriminator, self.shown)
         counts = classes_of(training.generator, training.config)
         row["most_frequent"] = float(counts.max() / counts.sum())
         self.rows.append(self.name_cells | {key: f"{value:.4g}" for key, value in row.items()})
         if report.step in MOMENTS:
             self.moments.append(sample(training.generator, training.fixed_latents[:16]))
+
+
+def logits_of(discriminator: nn.Module, shown: Mapping[str, Images]) -> dict[str, float]:
+    """Return D's mean logits for the first images of some sets, by the sets' names."""
+    aside = copy.deepcopy(discriminator)  # its running statistics stay what they are
+    with torch.no_grad():
+        means = {name: aside(scale(x.pixels[:SHOWN])).mean() for name, x in shown.items()}
+    return {f"logit_{name}": float(mean) for name, mean in means.items()}
 
 
 def gradient_norm(network: nn.Module) -> float:
@@ -89,27 +100,20 @@ def record(patient: Patient) -> tuple[list[dict[str, Any]], bytes]:
     torch.set_num_threads(1)
     config = patient.config
     images = fewer(load_images(config), patient.images)
-    held_out = load_source(config.data).split()[1].fitted(config.image_size, config.fit)
     training = new_training(patient.variant, config, images)
-    chart = Chart(patient, training, held_out)
+    chart = Chart(patient, training, held_out_for(config))
     with contextlib.suppress(Diverged):  # the chart ends before it
         training.run(on_report=chart)
     return chart.rows, plots.mosaic_png(torch.cat(chart.moments), columns=16)
 
 
-def charts(rows: list[dict[str, str]]) -> dict[tuple[str, int], dict[str, np.ndarray]]:
+def charts(rows: list[dict[str, str]]) -> dict[tuple[str, int], diagnosing.Chart]:
     """Return each run's columns of numbers, by its name and its seed."""
-    runs: dict[tuple[str, int], list[dict[str, str]]] = {}
-    for row in rows:
-        runs.setdefault((row["name"], int(row["seed"])), []).append(row)
-    words = {"name", "seed", *machine(1)}
-    return {
-        run: {key: np.array([float(row[key]) for row in own]) for key in own[0] if key not in words}
-        for run, own in runs.items()
-    }
+    found = diagnosing.charts(rows, ["name", "seed"], list(machine(1)))
+    return {(name, int(seed)): chart for (name, seed), chart in found.items()}
 
 
-def warnings_for(patient: Patient, chart: dict[str, np.ndarray]) -> list[tuple[int, str]]:
+def warnings_for(patient: Patient, chart: diagnosing.Chart) -> list[tuple[int, str]]:
     """Return what `dcgan_utils` would have said of a recorded run, and at which step."""
     metrics = objective_for(patient.config).metrics
     images = patient.images or {"embedded": 4000}.get(patient.config.data, 60_000)
@@ -128,7 +132,7 @@ def warnings_for(patient: Patient, chart: dict[str, np.ndarray]) -> list[tuple[i
 def write_clinic(rows: list[dict[str, Any]]) -> None:
     """Store the charts that exercise 8.1 asks about."""
     hidden = {"seed", "mode", *machine(1)}
-    own = [row for row in rows if row["name"] in {patient.name for patient in CLINIC}]
+    own = [row for patient in CLINIC for row in rows if row["name"] == patient.name]
     shown = [{key: value for key, value in row.items() if key not in hidden} for row in own]
     write_file(diagnosing.STORED, to_csv(shown))
 

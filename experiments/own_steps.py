@@ -1,7 +1,6 @@
 """Objectives and steps that differ from the course's, which notebook 07 shows."""
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -103,15 +102,6 @@ class NoDetach(OwnStep):
         loss_g.backward(inputs=list(self.generator.parameters()))  # on top of what is there
         self.optimizers["generator"].step()
         return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
-
-
-class FastD(Training):
-    """D's rate is ten times as high as G's."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        for group in self.optimizers["discriminator"].param_groups:
-            group["lr"] *= 10
 
 
 class EvalFrom200(Training):

@@ -11,7 +11,7 @@ from typing import Any
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images
 
-from .surgery import augmented, noisy
+from .surgery import noise, seen_through, shift
 from .variants import BASES, BY_NAME, Variant, config_of
 
 STEPS = 1500
@@ -113,8 +113,8 @@ CURES = {
         Variant("rate ÷ 10", "", {"learning_rate": 0.1}),  # a factor
         Variant("rate × 4", "", {"learning_rate": 4.0}),
         Variant("label smoothing", "", {"real_label": 0.9}),
-        Variant("noise on D's input", "", surgery=noisy),
-        Variant("augmentation", "", surgery=augmented),
+        Variant("noise on D's input", "", surgery=seen_through(noise)),
+        Variant("augmentation", "", surgery=seen_through(shift)),
         Variant("end sooner", "", {"steps": 400}),
         Variant("more data", ""),  # five times as many images
     )

@@ -152,47 +152,41 @@ def sigmoid_end(generator: Any, discriminator: Any, random: torch.Generator) -> 
     in_range(generator, discriminator, 0.0, 1.0)
 
 
-class Noise(nn.Module):
-    """Adds normal noise, as long as the network is in training."""
+class Disturbed(nn.Module):
+    """Changes images at random, as long as the network is in training."""
 
-    def __init__(self, std: float, random: torch.Generator):
+    def __init__(
+        self, change: Callable[[Tensor, torch.Generator], Tensor], random: torch.Generator
+    ):
         super().__init__()
-        self.std, self.random = std, random
+        self.change, self.random = change, random
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x with noise."""
-        if not self.training:
-            return x
-        return x + self.std * torch.randn(x.shape, generator=self.random)
+        """Return the images (B, C, S, S), changed in training."""
+        return self.change(x, self.random) if self.training else x
 
 
-class Shift(nn.Module):
-    """Moves each image by up to some pixels, as long as the network is in training."""
-
-    def __init__(self, most: int, random: torch.Generator):
-        super().__init__()
-        self.most, self.random = most, random
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the images (B, C, S, S), moved; black (-1) comes in from the border."""
-        if not self.training:
-            return x
-        size, most = x.shape[-1], self.most
-        moves = torch.randint(2 * most + 1, (2, len(x), 1), generator=self.random)
-        rows, columns = moves + torch.arange(size)  # (B, S) each
-        padded = nn.functional.pad(x, (most,) * 4, value=-1.0)
-        each = torch.arange(len(x))[:, None, None]
-        return padded[each, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+def noise(x: Tensor, random: torch.Generator, std: float = 0.3) -> Tensor:
+    """Add normal noise (Arjovsky and Bottou 2017)."""
+    return x + std * torch.randn(x.shape, generator=random)
 
 
-def noisy(generator: Any, discriminator: Any, random: torch.Generator) -> None:
-    """Let D see real and generated images through noise (Arjovsky and Bottou 2017)."""
-    discriminator.main = nn.Sequential(Noise(0.3, random), *discriminator.main)
+def shift(x: Tensor, random: torch.Generator, most: int = 3) -> Tensor:
+    """Move each image by up to some pixels; black comes in at the border (Zhao et al. 2020)."""
+    moves = torch.randint(2 * most + 1, (2, len(x), 1), generator=random)
+    rows, columns = moves + torch.arange(x.shape[-1])  # (B, S) each
+    padded = nn.functional.pad(x, (most,) * 4, value=-1.0)
+    each = torch.arange(len(x))[:, None, None]
+    return padded[each, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
 
 
-def augmented(generator: Any, discriminator: Any, random: torch.Generator) -> None:
-    """Let D see real and generated images moved at random (Zhao et al. 2020)."""
-    discriminator.main = nn.Sequential(Shift(3, random), *discriminator.main)
+def seen_through(change: Callable[[Tensor, torch.Generator], Tensor]):
+    """Return a surgery that lets D see real and generated images changed at random."""
+
+    def operate(generator: Any, discriminator: Any, random: torch.Generator) -> None:
+        discriminator.main = nn.Sequential(Disturbed(change, random), *discriminator.main)
+
+    return operate
 
 
 def both(change: Callable[[Any, torch.Generator], object]):

@@ -3,7 +3,7 @@
 import csv
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def later(values: np.ndarray) -> float:
 def won_from(chart: Chart) -> float:
     """Return the step from which D has won for good: Loss_D stays low but for single reports."""
     low = chart["loss_d"] < WON
-    for place in range(len(low)):
+    for place in range(len(low) - 3):  # a few low values at the very end say nothing
         if low[place] and low[place:].mean() > 0.8:
             return float(chart["step"][place])
     return math.inf
@@ -88,6 +88,7 @@ ILLNESSES: dict[str, list[Sign]] = {
     "healthy": [
         Sign(("step",), lambda c: c["step"][-1] > 1000, "the run stopped long before its end"),
         D_HAS_NOT,
+        Sign(("loss_d",), lambda c: later(c["loss_d"]) > 0.3, "D is far surer than it should be"),
         VARIED,
         FULL_RANGE,
         NO_GAP,
@@ -155,20 +156,28 @@ def against(diagnosis: str, chart: Chart) -> list[str]:
     return [sign.against for sign in ILLNESSES[diagnosis] if not sign.shown(chart)]
 
 
+def charts(
+    rows: Iterable[Mapping[str, str]], by: Sequence[str], without: Sequence[str] = ()
+) -> dict[tuple[str, ...], Chart]:
+    """Return each run's columns of numbers, by the cells that name it."""
+    runs: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+    for row in rows:
+        runs.setdefault(tuple(row[key] for key in by), []).append(row)
+    words = {*by, *without}
+    return {
+        run: {key: np.array([float(row[key]) for row in own]) for key in own[0] if key not in words}
+        for run, own in runs.items()
+    }
+
+
 @functools.cache
 def clinic() -> dict[str, Chart]:
     """Return the charts of the eight anonymous runs, by their letters.
 
     `python -m experiments.failures` made them: columns of numbers, a value every 25 steps.
     """
-    runs: dict[str, list[dict[str, str]]] = {}
     with STORED.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            runs.setdefault(row.pop("name"), []).append(row)
-    return {
-        name: {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
-        for name, rows in runs.items()
-    }
+        return {name: chart for (name,), chart in charts(csv.DictReader(file), ["name"]).items()}
 
 
 def check_clinic(diagnose: Callable[[], Any]) -> bool:

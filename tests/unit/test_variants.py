@@ -231,17 +231,18 @@ def test_what_is_left():
 
 def test_noise_is_added_in_training_alone_and_from_its_own_generator():
     x = torch.zeros(64, 1, 8, 8)
-    noise = surgery.Noise(0.3, torch.Generator().manual_seed(0))
-    assert 0.28 < noise(x).std() < 0.32
-    assert not torch.equal(noise(x), noise(x))
-    again = surgery.Noise(0.3, torch.Generator().manual_seed(0))
-    torch.manual_seed(1)
-    assert torch.equal(again(x), surgery.Noise(0.3, torch.Generator().manual_seed(0))(x))
-    assert torch.equal(noise.eval()(x), x)
+    first, again = (
+        surgery.Disturbed(surgery.noise, torch.Generator().manual_seed(0)) for _ in range(2)
+    )
+    noisy = first(x)
+    assert 0.28 < noisy.std() < 0.32
+    torch.manual_seed(1)  # the global state, which nothing may draw from
+    assert torch.equal(noisy, again(x)) and not torch.equal(noisy, again(x))
+    assert torch.equal(first.eval()(x), x)
 
 
 def test_shift_moves_whole_images_and_lets_gradients_through():
-    shift = surgery.Shift(3, torch.Generator().manual_seed(0))
+    shift = surgery.Disturbed(surgery.shift, torch.Generator().manual_seed(0))
     x = torch.full((200, 1, 9, 9), -1.0)
     x[:, :, 4, 4] = 1.0
     x.requires_grad_()
@@ -274,4 +275,4 @@ def test_a_treatment_changes_the_run_it_is_given_to():
         preset("classroom", width=4), 1, 10, torch.Generator().manual_seed(0)
     )
     noisy.surgery(generator, discriminator, torch.Generator().manual_seed(0))
-    assert isinstance(discriminator.main[0], surgery.Noise)
+    assert discriminator.main[0].change is surgery.noise
