@@ -140,10 +140,13 @@ def ladder(rows: Sequence[Row], places: Sequence[Row]) -> dict[str, dict[str, li
 @plots.in_style
 def ladder_picture(rows: Sequence[Row], places: Sequence[Row]) -> np.ndarray:
     """Draw the two ways from the published recipe to the fast one; return both axes."""
-    axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)[1]
-    ways = {"rate first": ("generator", "-", "o"), "rate last": ("discriminator", "--", "s")}
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), sharey=True)
+    ways = {
+        "rate first": ("generator", "-", "o", 0.6),  # the last: where on a line its change stands
+        "rate last": ("discriminator", "--", "s", 0.4),
+    }
     for ax, (title, values) in zip(axes, ladder(rows, places).items()):
-        for way, (color, line, marker) in ways.items():
+        for way, (color, line, marker, share) in ways.items():
             rungs = [v.name for v in PARTS["ladder"] if v.rule in (way, "both orders")]
             rungs.append("average")
             means = [statistics.geometric_mean(values[rung]) for rung in rungs]
@@ -151,14 +154,23 @@ def ladder_picture(rows: Sequence[Row], places: Sequence[Row]) -> np.ndarray:
             for place, rung in enumerate(rungs):
                 seeds = values[rung]
                 ax.plot([place] * len(seeds), seeds, ".", color=plots.COLORS[color], alpha=0.5)
-                if 0 < place < len(rungs) - 2:
-                    offset = (6, 6) if way == "rate last" else (6, -14)
-                    given = {"xytext": offset, "textcoords": "offset points"}
-                    ax.annotate("+ " + rung.split(", ")[-1], (place, means[place]), **given)
+            changes = [rung.split(", ")[-1] for rung in rungs[1:-2]]
+            last = ({"rate", "batch", "z", "bias"} - set(changes)).pop()
+            for place, change in enumerate([*changes, last]):
+                at = means[place] * (means[place + 1] / means[place]) ** share  # on the line
+                label = {"ha": "center", "va": "center", "color": plots.COLORS[color]}
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                ax.text(place + share, at, change, bbox=box, **label)
         ax.set(xticks=range(6), yscale="log", title=f"After {title}")
-        ax.set_xticklabels(["published", "1 change", "2", "3", "all 4", "and the\naverage"])
+        ax.set_xticklabels(["published", "1", "2", "3", "all 4", "and the\naverage"])
+        ax.set_xlabel("changes made")
+    axes[0].set_yticks([5, 10, 20, 50], ["5", "10", "20", "50"])
+    axes[0].minorticks_off()
     axes[0].set_ylabel("Fréchet distance, log scale")
     axes[0].legend()
+    figure.suptitle(
+        "What a change is worth depends on what was changed before it, and on the budget"
+    )
     return axes
 
 
@@ -202,10 +214,12 @@ def picture(rows: Sequence[Row], base: str = "fast") -> Axes:
 
 def main() -> None:
     """Draw the pictures of what is there."""
-    rows = read(RESULTS / "rules.csv")
+    rows, places = read(RESULTS / "rules.csv"), read(RESULTS / "rules_course.csv")
     machine = Counter(map(made_on, rows)).most_common(1)[0][0]
     own = [row for row in rows if made_on(row) == machine]
     write_file(FIGURES / "rules.png", plots.to_png(picture(own)))
+    if select(own, base="ladder"):
+        write_file(FIGURES / "ladder.png", plots.to_png(ladder_picture(own, places)[0]))
     for base in PARTS:
         if select(own, base=base):
             print(f"{base}: rank correlation of both judges {rank_correlation(own, base):.2f}")
