@@ -33,6 +33,12 @@ def select(rows: Sequence[Row], **wanted: str) -> list[Row]:
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
+def largest(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the machine that has made the most of them."""
+    machine = Counter(map(made_on, rows)).most_common(1)[0][0]
+    return [row for row in rows if made_on(row) == machine]
+
+
 def numbers(rows: Sequence[Row], key: str) -> list[float]:
     """Return one column."""
     return [float(row[key]) for row in rows]
@@ -215,8 +221,7 @@ def picture(rows: Sequence[Row], base: str = "fast") -> Axes:
 def main() -> None:
     """Draw the pictures of what is there."""
     rows, places = read(RESULTS / "rules.csv"), read(RESULTS / "rules_course.csv")
-    machine = Counter(map(made_on, rows)).most_common(1)[0][0]
-    own = [row for row in rows if made_on(row) == machine]
+    own = largest(rows)
     write_file(FIGURES / "rules.png", plots.to_png(picture(own)))
     if select(own, base="ladder"):
         write_file(FIGURES / "ladder.png", plots.to_png(ladder_picture(own, places)[0]))
