@@ -19,7 +19,7 @@ from dcgan_utils.training import Diverged, variety
 from .command import each_in_a_process, new_parser, require_mnist
 from .failures import held_out_for, logits_of
 from .patients import TREATED, Patient, fewer
-from .rules import SAMPLES, distance, draw, has_collapsed, machine
+from .rules import SAMPLES, draw, has_collapsed, judged, machine
 from .tables import RESULTS, read, to_csv
 from .variants import new_training
 
@@ -38,7 +38,7 @@ def treat(patient: Patient) -> dict[str, Any]:
     real = float(variety(judging.to_judged_size(whole.pixels[:SAMPLES], config.fit)))
     late = training.history.rows[-len(training.history) // 4 :].mean(0).tolist()
     values = {
-        "distance": distance(pixels),
+        "distance": judged(pixels)["distance"],
         "variety": float(variety(pixels)) / real,
         "most_frequent": float(shares.max()),
         "loss_d": late[2],

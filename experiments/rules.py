@@ -8,7 +8,8 @@ are not made again, so it goes on where it was stopped; rows of another machine 
 are kept, and never share a table with these.
 
   results/rules.csv         one row a run: how it ended
-  results/rules_course.csv  the first judge's distances on the way
+  results/rules_course.csv  the first judge's metrics and the step's on the way; those made before
+                            these were kept have the distances only
   results/rules/            32 samples at the end of each run, drawn by the average
 
 `--only NAME` makes one variant, `--base NAME` one part of the plan; `--list` names what is left.
@@ -98,12 +99,11 @@ def draw(network: nn.Module, config: Config, count: int) -> Tensor:
     return judging.to_judged_size(sample_new(network, count, config.latent), config.fit)
 
 
-def distance(pixels: Tensor) -> float:
-    """Return the first judge's distance of images (N, 1, 28, 28) uint8."""
-    metrics = {"distance": judging.METRICS["distance"]}
-    return judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)[
-        "distance"
-    ]
+def judged(pixels: Tensor) -> dict[str, float]:
+    """Return the first judge's metrics of samples (N, 1, 28, 28) uint8."""
+    keys = ("distance", "top_probability", "rarest", "most_frequent", "precision", "recall")
+    metrics = {key: judging.METRICS[key] for key in keys}
+    return judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)
 
 
 def course(training: Training, every: int, to_its_end: bool) -> list[dict[str, object]]:
@@ -114,26 +114,23 @@ def course(training: Training, every: int, to_its_end: bool) -> list[dict[str, o
         row: dict[str, object] = {"step": step, "seconds": f"{training.seconds:.1f}"}
         networks = {"": training.sampler, "raw_": training.generator}
         for prefix, network in networks.items():
-            value = distance(draw(network, training.config, ON_THE_WAY))
-            row[f"{prefix}distance"] = f"{value:.4g}"
-        rows.append(row)
+            found = judged(draw(network, training.config, ON_THE_WAY))
+            row |= {f"{prefix}{name}": f"{value:.4g}" for name, value in found.items()}
+        rows.append(row | {name: f"{value:.4g}" for name, value in losses(training, every).items()})
         if to_its_end and no_longer_falls([float(str(row["raw_distance"])) for row in rows]):
             break
     return rows
 
 
-def judged(pixels: Tensor) -> dict[str, float]:
+def judged_at_the_end(pixels: Tensor) -> dict[str, float]:
     """Return all of both judges' metrics of a run's final samples (N, 1, 28, 28) uint8."""
-    keys = ("distance", "top_probability", "rarest", "most_frequent", "precision", "recall")
-    metrics = {key: judging.METRICS[key] for key in keys}
-    found = judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)
-    second = {"second_distance": second_distance(pixels)}
-    return found | second | {"variety": float(variety(pixels))}
+    rest = {"second_distance": second_distance(pixels), "variety": float(variety(pixels))}
+    return judged(pixels) | rest
 
 
-def losses(training: Training) -> dict[str, float]:
-    """Return the means of the step's metrics over the last quarter of a run."""
-    rows = training.history.rows[-max(1, len(training.history) // 4) :]
+def losses(training: Training, last: int) -> dict[str, float]:
+    """Return the means of the step's metrics over a run's last steps."""
+    rows = training.history.rows[-last:]
     keys = [metric.key for metric in training.objective.metrics]
     return dict(zip(keys, rows.mean(0)[2:].tolist()))
 
@@ -159,11 +156,12 @@ def execute(run: Run, threads: int) -> tuple[dict[str, Any], list[dict[str, Any]
     }
     values: dict[str, float] = {}
     for prefix, drawn in pixels.items():
-        found = judged(drawn)
+        found = judged_at_the_end(drawn)
         values |= {prefix + name: value for name, value in found.items()}
         gone = bool(note) or has_collapsed(found["variety"], real, found["most_frequent"])
         row[prefix + "collapsed"] = int(gone)
-    row |= {name: f"{value:.4g}" for name, value in (values | losses(training)).items()}
+    ends = losses(training, max(1, len(training.history) // 4))
+    row |= {name: f"{value:.4g}" for name, value in (values | ends).items()}
     row["note"] = note
     picture = plots.mosaic_png(pixels[""][:PICTURE], columns=16)
     return row, [name_of(run) | machine(threads) | place for place in on_the_way], picture
