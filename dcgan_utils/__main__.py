@@ -30,7 +30,7 @@ class Train:
     """Train a DCGAN with a preset's settings; any of them can be changed."""
 
     config: Annotated[Config, tyro.conf.arg(name="")]
-    preset: str = "classroom"  # classroom, mnist64, paper, or smoke (for tests only)
+    preset: str = "classroom"  # classroom, conditional, mnist64, paper, or smoke (for tests only)
     out: Path | None = None  # the run folder, which must not exist; None: runs/PRESET-NUMBER
     judge: int = 10_000  # samples of digits to judge at the end, 1,000 or more; 0 for none
 
@@ -51,6 +51,7 @@ class Sample:
     run: tyro.conf.Positional[Path]  # a run folder, or a G.pth
     count: int = 64  # images to draw
     seed: int = 0  # which latent vectors
+    digit: int | None = None  # which class to draw, for a conditional run; None: all in turn
     out: Path = Path("samples.png")  # the picture to write
 
 
@@ -117,7 +118,7 @@ def sample(arguments: Sequence[str]) -> None:
     options = options_of(Sample, arguments)
     from . import runs
 
-    runs.write_samples(options.run, options.out, options.count, options.seed)
+    runs.write_samples(options.run, options.out, options.count, options.seed, options.digit)
     print(f"{options.count} images written to {options.out}")
 
 

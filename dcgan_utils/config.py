@@ -53,7 +53,7 @@ class Config:
     compile: bool = False  # compile both networks before training; meant for GPUs
     record_every: int = 1  # steps between two recorded rows of metrics
     frames: int = 24  # pictures in the animation, dense at first, then sparser
-    samples: int = 64  # fixed latent vectors that each picture draws
+    samples: int = 64  # images in each picture; with labels, a row of them for each class
     checkpoint_every: int = 250  # steps between two checkpoints
 
     def __post_init__(self) -> None:
@@ -108,6 +108,17 @@ PRESETS: dict[str, Config] = {
     # Its learning rate, batch and average were chosen with the judge (experiments/compare.py).
     "classroom": Config(
         batch_size=32, learning_rate=0.005, first_bias=True, average=0.998, epochs=3, steps=4200
+    ),
+    # The same with labels, longer: it is asked for a digit. Notebook 10.
+    "conditional": Config(
+        conditional=True,
+        batch_size=32,
+        learning_rate=0.005,
+        first_bias=True,
+        average=0.998,
+        samples=100,
+        epochs=3,
+        steps=4200,
     ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything. Average as in classroom.

@@ -71,19 +71,24 @@ def sample(generator: nn.Module, latents: Tensor, labels: Tensor | None = None) 
     return torch.cat(drawn)
 
 
-def sample_new(generator: nn.Module, count: int, latent: str, seed: int = 0) -> Tensor:
+def sample_new(
+    generator: nn.Module, count: int, latent: str, seed: int = 0, labels: Tensor | None = None
+) -> Tensor:
     """Draw images from new latent vectors, which are the same on every device.
 
     Parameters
     ----------
     generator
-        One of the course's generators; a conditional one draws its classes in turn.
+        One of the course's generators.
     count
         How many.
     latent
         "normal" or "uniform", as for `draw_latents`.
     seed
         Of the latent vectors.
+    labels
+        (count,) int64, which class to draw; without them a conditional generator draws its classes
+        in turn.
 
     Returns
     -------
@@ -93,7 +98,8 @@ def sample_new(generator: nn.Module, count: int, latent: str, seed: int = 0) -> 
     random = torch.Generator().manual_seed(seed)
     own: Any = generator  # what the course's generators have, nn.Module does not declare
     latents = draw_latents(count, own.latent_size, latent, random)
-    return sample(generator, latents, classes_in_turn(count, own.classes))
+    labels = classes_in_turn(count, own.classes) if labels is None else labels
+    return sample(generator, latents, labels)
 
 
 def classes_in_turn(count: int, classes: int) -> Tensor | None:

@@ -17,7 +17,9 @@ CAPTION_HEIGHT = 30  # pixels
 FEW_COLORS = 64  # enough for a drawing with smooth letters
 
 
-def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2) -> bytes:
+def animated_png(
+    frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2, columns: int | None = None
+) -> bytes:
     """Return an animated PNG of the same latent vectors as training goes on.
 
     It plays in a browser, in JupyterLab and in VS Code, without a script; a viewer that knows no
@@ -31,6 +33,8 @@ def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2)
         How long one round takes.
     zoom
         Screen pixels per image pixel.
+    columns
+        Images in a row; None for as square a picture as can be.
 
     Returns
     -------
@@ -38,7 +42,11 @@ def animated_png(frames: dict[int, Tensor], seconds: float = 8.0, zoom: int = 2)
         The file.
     """
     total = max(frames)
-    pictures = [_frame(frames[step], step, total, zoom) for step in sorted(frames)]
+    columns = columns or round(len(frames[total]) ** 0.5)
+    pictures = [
+        _frame(tile(frames[step], columns), frames[step].shape[1], step, total, zoom)
+        for step in sorted(frames)
+    ]
     each = 1000 * seconds / (len(pictures) + 5)  # milliseconds; the last frame counts as six
     durations = [each] * (len(pictures) - 1) + [6 * each]
     return _joined(pictures, durations)
@@ -84,10 +92,9 @@ def _joined(pictures: list[Image.Image], durations: list[float]) -> bytes:
     return buffer.getvalue()
 
 
-def _frame(images: Tensor, step: int, total: int, zoom: int) -> Image.Image:
+def _frame(grid: np.ndarray, channels: int, step: int, total: int, zoom: int) -> Image.Image:
     """Return one picture: the grid of images, and below it a progress line with the step."""
-    grid = tile(images, round(len(images) ** 0.5))
-    if images.shape[1] == 1:
+    if channels == 1:
         levels = np.round(grid[..., 0] / 255 * (GRAY_LEVELS - 1)) * (255 / (GRAY_LEVELS - 1))
         grid = levels.astype(np.uint8)
     picture = Image.fromarray(grid)
@@ -104,14 +111,14 @@ def _frame(images: Tensor, step: int, total: int, zoom: int) -> Image.Image:
     return canvas
 
 
-def player(frames: dict[int, Tensor]) -> str:
+def player(frames: dict[int, Tensor], columns: int | None = None) -> str:
     """Return the same pictures as HTML with a slider and buttons, for `IPython.display.HTML`.
 
     It needs JavaScript and takes megabytes, so keep it out of a stored notebook.
     """
     steps = sorted(frames)
     ax = new_axes(5.5, 5.8)
-    columns = round(len(frames[steps[0]]) ** 0.5)
+    columns = columns or round(len(frames[steps[0]]) ** 0.5)
     shown = ax.imshow(tile(frames[steps[0]], columns), interpolation="nearest")
     ax.axis("off")
 

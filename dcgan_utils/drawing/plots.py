@@ -201,7 +201,11 @@ def score_curves(history: History, ax: Axes | None = None) -> Axes:
 
 @in_style
 def filmstrip(
-    frames: dict[int, Tensor], rows: int = 6, pictures: int = 8, ax: Axes | None = None
+    frames: dict[int, Tensor],
+    rows: int = 6,
+    pictures: int = 8,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the same latent vectors at chosen steps side by side, one column for each step.
 
@@ -213,6 +217,8 @@ def filmstrip(
         How many of the latent vectors to show.
     pictures
         How many of the steps to show, spread over those there are.
+    title
+        By default, how many latent vectors these are.
     ax
         Where to draw.
     """
@@ -228,15 +234,17 @@ def filmstrip(
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("training steps")
-    ax.set_title(f"The same {len(columns)} latent vectors in the course of training")
+    ax.set_title(title or f"The same {len(columns)} latent vectors in the course of training")
     return ax
 
 
 @in_style
-def real_beside_fake(real: Tensor, fake: Tensor, ax: Axes | None = None) -> Axes:
+def real_beside_fake(
+    real: Tensor, fake: Tensor, columns: int | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw equally many real images (left) and generated ones (right), each (B, C, S, S)."""
     count = min(len(real), len(fake))
-    columns = round(count**0.5)
+    columns = columns or round(count**0.5)
     left, right = tile(real[:count], columns), tile(fake[:count], columns)
     gap = np.full((len(left), left.shape[1] // 12, 3), 255, dtype=np.uint8)
     ax = ax or new_axes(9.0, 4.9)

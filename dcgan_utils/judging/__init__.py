@@ -22,6 +22,7 @@ from .metrics import (
     nearest_distances,
     nearest_neighbor_error,
     precision_and_recall,
+    share_as_asked,
 )
 from .references import (
     COMPARED,
@@ -60,6 +61,7 @@ __all__ = [
     "precision_and_recall",
     "reference_for",
     "require_enough",
+    "share_as_asked",
     "stored_facts",
     "stored_reference",
     "table",

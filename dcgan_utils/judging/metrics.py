@@ -56,6 +56,11 @@ def class_shares(probabilities: np.ndarray) -> np.ndarray:
     return np.bincount(probabilities.argmax(1), minlength=10) / len(probabilities)
 
 
+def share_as_asked(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of images (N, 10) whose most probable class is what was asked for (N,)."""
+    return float((probabilities.argmax(1) == labels).mean())
+
+
 def precision_and_recall(
     real: np.ndarray, fake: np.ndarray, k: int = NEIGHBORS
 ) -> tuple[float, float]:

@@ -122,7 +122,10 @@ class NotebookProgress:
             panels[name].legend(loc="upper right", fontsize=9, ncols=3)
         newest = max(self.training.frames)
         image_grid(
-            self.training.frames[newest], f"Samples after step {newest}", ax=panels["samples"]
+            self.training.frames[newest],
+            f"Samples after step {newest}",
+            self.training.columns,
+            panels["samples"],
         )
         done = "█" * round(24 * report.step / report.total)
         line = describe(report, self.training.objective.metrics)

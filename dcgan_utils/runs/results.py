@@ -8,17 +8,22 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from .. import judging
 from ..config import Config, UserError
 from ..data import SOURCES
 from ..files import read_json, write_file
 from ..networks import Generator
-from ..sampling import sample_new
+from ..sampling import classes_in_turn, sample_new
 from ..training import Training, choose_device, device_name
 from ..weights import facts_of, load_generator, save_weights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def write_results(training: Training, folder: Path) -> dict:
@@ -30,20 +35,45 @@ def write_results(training: Training, folder: Path) -> dict:
     save_weights(folder / "D.pth", training.discriminator, facts)
     write_file(folder / "metrics.csv", training.history.to_csv())
     frames = training.frames
-    last = frames[max(frames)]
-    real = training.images.pixels[: len(last)]
+    last, columns = frames[max(frames)], training.columns
     pictures = {
         "losses.png": plots.to_png(plots.loss_curves(training.history)),
         "scores.png": plots.to_png(plots.score_curves(training.history)),
-        "filmstrip.png": plots.to_png(plots.filmstrip(frames)),
-        "real_beside_fake.png": plots.to_png(plots.real_beside_fake(real, last)),
-        "animation.png": animations.animated_png(frames),
+        "filmstrip.png": plots.to_png(filmstrip(training)),
+        "real_beside_fake.png": plots.to_png(
+            plots.real_beside_fake(real_images(training), last, columns)
+        ),
+        "animation.png": animations.animated_png(frames, columns=columns),
     }
     for name, content in pictures.items():
         write_file(folder / name, content)
     summary = summarize(training)
     write_file(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
     return summary
+
+
+def filmstrip(training: Training) -> "Axes":
+    """Draw some of a run's pictures; with labels, one latent vector as each of the classes."""
+    from ..drawing import plots
+
+    if training.fixed_labels is None:
+        return plots.filmstrip(training.frames)
+    first = {step: images[:: training.columns] for step, images in training.frames.items()}
+    title = "The same latent vector as each class, in the course of training"
+    return plots.filmstrip(first, rows=10, title=title)
+
+
+def real_images(training: Training) -> Tensor:
+    """Return real images (samples, C, S, S), as the pictures are laid out: by class, or as come."""
+    images, labels = training.images, training.fixed_labels
+    if labels is None:
+        return images.pixels[: len(training.fixed_latents)]
+    rows = []
+    for label in labels[:: training.columns].tolist():
+        of_class = images.pixels[images.labels == label]
+        of_class = of_class if len(of_class) else images.pixels.new_zeros(images.pixels[:1].shape)
+        rows.append(of_class[torch.arange(training.columns) % len(of_class)])
+    return torch.cat(rows)
 
 
 def weight_facts(training: Training) -> dict[str, object]:
@@ -86,7 +116,12 @@ def last_line(summary: dict) -> str:
 
 
 def write_samples(
-    run: Path, out: Path, count: int, seed: int, notice: Callable[[str], None] = print
+    run: Path,
+    out: Path,
+    count: int,
+    seed: int,
+    digit: int | None = None,
+    notice: Callable[[str], None] = print,
 ) -> None:
     """Write a picture of new samples, pixel by pixel and without a frame.
 
@@ -100,14 +135,16 @@ def write_samples(
         How many images, up to 1,000,000.
     seed
         Of the latent vectors, whose distribution is the run's.
+    digit
+        Which class a conditional generator draws; None for all of them in turn.
     notice
         Told what is assumed of a file that does not say its distribution.
 
     Raises
     ------
     UserError
-        If `out` exists or is not called .png, a number is out of range, or the generator can't be
-        loaded.
+        If `out` exists or is not called .png, a number is out of range, the generator can't be
+        loaded, or it takes no labels and `digit` is given.
     """
     from ..drawing import plots
 
@@ -126,8 +163,27 @@ def write_samples(
         generator, latent = load_generator(run), facts_of(run).get("latent")
         if latent is None:
             notice(f"{run} does not say how its z were drawn; a normal distribution is assumed.")
-    pixels = sample_new(generator, count, latent or "normal", seed)
+    labels = None if digit is None else torch.full((count,), class_known(generator, digit))
+    pixels = sample_new(generator, count, latent or "normal", seed, labels)
     write_file(out, plots.mosaic_png(pixels))
+
+
+def class_known(generator: Generator, digit: int) -> int:
+    """Return a class, if the generator can be asked for it.
+
+    Raises
+    ------
+    UserError
+        If it can't.
+    """
+    if not generator.classes:
+        raise UserError(
+            f"digit is {digit}, but this generator was trained without labels: it can't be asked "
+            f"for one. Leave out --digit, or train with --preset conditional."
+        )
+    if not 0 <= digit < generator.classes:
+        raise UserError(f"digit is {digit}; allowed: 0 to {generator.classes - 1}.")
+    return digit
 
 
 MOST = 1_000_000  # samples that one call draws
@@ -213,7 +269,14 @@ def judge_run(folder: Path, count: int = 10_000, seed: int = 0) -> Judgment:
     verdict = judging.judge_samples(pixels, settings.fit, reference, known)
     judged = min(count, len(reference.others))
     content = {"count": judged, "seed": seed, "route": reference.route, **verdict}
-    return Judgment(judging.table(verdict, reference), judging.one_line(verdict), content)
+    table, line = judging.table(verdict, reference), judging.one_line(verdict)
+    if (asked := classes_in_turn(judged, generator.classes)) is not None:
+        seen = judging.classify(judging.to_judged_size(pixels[:judged], settings.fit))
+        obeyed = judging.share_as_asked(seen.probabilities, asked.numpy())
+        content["obeyed"] = obeyed
+        table += f"\nThe classifier reads {obeyed:.1%} of the samples as the digit asked for.\n"
+        line += f", {obeyed:.1%} as asked"
+    return Judgment(table, line, content)
 
 
 def store_judgment(folder: Path, judgment: Judgment) -> None:

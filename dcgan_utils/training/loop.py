@@ -16,7 +16,7 @@ from ..config import Config, UserError
 from ..data import Batches, Images
 from ..losses import objective_for
 from ..networks import new_networks
-from ..sampling import classes_in_turn, draw_latents, sample
+from ..sampling import draw_latents, sample
 from .average import Average
 from .frames import sample_steps
 from .hardware import (
@@ -73,9 +73,7 @@ class Training:
         self.random = torch.Generator(self.device).manual_seed(config.seed)
         self._own_networks = generator is not None or discriminator is not None
         self._make_networks(generator, discriminator)
-        self.fixed_latents = self._draw_latents(config.samples)  # (samples, latent_size)
-        told = len(images.classes) if config.conditional else 0
-        self.fixed_labels = classes_in_turn(config.samples, told)  # (samples,), or None
+        self._choose_what_pictures_draw(len(images.classes) if config.conditional else 0)
         self.history, self.step, self.seconds = History(self.objective.metrics), 0, 0.0
         self.frames: dict[int, Tensor] = {}  # finished steps: (samples, C, S, S) uint8
 
@@ -110,6 +108,15 @@ class Training:
 
     def _draw_latents(self, count: int) -> Tensor:
         return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
+
+    def _choose_what_pictures_draw(self, classes: int) -> None:
+        """Choose latent vectors; with labels a row a class, the same vector down each column."""
+        count = self.config.samples
+        self.columns = max(1, count // classes) if classes else round(count**0.5)
+        latents = self._draw_latents(self.columns if classes else count)
+        self.fixed_latents = latents.repeat(classes or 1, 1)  # (samples, latent_size)
+        rows = torch.arange(classes).repeat_interleave(self.columns)
+        self.fixed_labels = rows if classes else None  # (samples,)
 
     def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step of both networks; some objectives let D take several for one of G's.

@@ -6,6 +6,7 @@ conditional networks. Nothing in the package is touched for any of them.
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from dcgan_utils import judging, runs
@@ -15,7 +16,8 @@ from dcgan_utils.drawing import plots
 from dcgan_utils.losses import D_WINS, OBJECTIVES, Metric, Objective, Quantity, step_metrics
 from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
 from dcgan_utils.runs.progress import describe
-from dcgan_utils.sampling import draw_latents, sample_new
+from dcgan_utils.runs.results import real_images
+from dcgan_utils.sampling import draw_latents, sample, sample_new
 from dcgan_utils.training import Training, discriminator_step, generator_step
 from dcgan_utils.weights import load_generator
 
@@ -234,11 +236,20 @@ def test_conditional_networks_through_the_two_steps():
     assert drawn[labels == 1].min() - drawn[labels == 0].max() > 0.3, "G obeys its labels"
 
 
-def test_a_conditional_run_draws_its_classes_in_turn_from_its_file_alone(smoke, tmp_path):
-    config = smoke(conditional=True, average=0.9, steps=4)
+def test_a_conditional_run_draws_a_row_for_each_class_and_from_its_file_alone(smoke, tmp_path):
+    config = smoke(conditional=True, average=0.9, steps=4, samples=25)
     training = runs.create(config, tmp_path / "run")
     complete(training, tmp_path / "run")
-    assert training.fixed_labels.tolist() == [i % 10 for i in range(16)]
+    assert training.fixed_labels.tolist() == [digit for digit in range(10) for _ in range(2)]
+    assert (training.fixed_latents[:2] == training.fixed_latents[-2:]).all(), "one z a column"
+    assert not (training.fixed_latents[0] == training.fixed_latents[1]).any()
+    assert training.frames[4].shape == (20, 1, 16, 16)
+    real = real_images(training)
+    for label, image in zip(training.fixed_labels, real):
+        of_class = training.images.pixels[training.images.labels == label]
+        assert (of_class == image).flatten(1).all(1).any()
+    with Image.open(tmp_path / "run" / "animation.png") as picture:
+        assert picture.width < picture.height, "2 columns, 10 rows"
     generator = load_generator(tmp_path / "run" / "G.pth")
     assert generator.classes == 10 and generator.latent_size == 100
     z = draw_latents(3, 100, "normal", torch.Generator().manual_seed(0))
@@ -247,4 +258,13 @@ def test_a_conditional_run_draws_its_classes_in_turn_from_its_file_alone(smoke, 
     assert not torch.allclose(one, other)
     with pytest.raises(UserError, match="one label"):
         generator(z)
+    for digit, name in ((8, "8.png"), (None, "all.png")):
+        runs.write_samples(tmp_path / "run", tmp_path / name, 9, 0, digit)
+    z = draw_latents(9, 100, "normal", torch.Generator().manual_seed(0))
+    eights = plots.mosaic_png(sample(generator, z, torch.full((9,), 8)))
+    assert (tmp_path / "8.png").read_bytes() == eights != (tmp_path / "all.png").read_bytes()
+    with pytest.raises(UserError, match="digit is 10; allowed: 0 to 9"):
+        runs.write_samples(tmp_path / "run", tmp_path / "10.png", 9, 0, 10)
+    judgment = runs.judge_run(tmp_path / "run", 1000)
+    assert 0 <= judgment.content["obeyed"] <= 1 and "as asked" in judgment.line
     assert complete(runs.reopen(tmp_path / "run"), tmp_path / "run")["steps"] == 4

@@ -125,7 +125,7 @@ class Terminal(io.StringIO):
 class FakeRun:
     """What the displays read of a training."""
 
-    step, total, objective = 0, 1000, OBJECTIVE
+    step, total, objective, columns = 0, 1000, OBJECTIVE, 3
 
 
 def test_progress_on_a_terminal_shows_step_figures_and_time():

@@ -109,6 +109,7 @@ def test_the_mosaic_has_every_image_in_its_place(tmp_path, channels):
         (["--count", "0"], "count is 0; allowed: 1 to 1000000"),
         (["--count", "100000000000000"], "count is 100000000000000"),
         (["--seed", "99999999999999999999999"], "seed is 99999999999999999999999"),
+        (["--digit", "7"], "digit is 7, but this generator was trained without labels"),
         (["--seed", "-1"], "seed is -1; allowed: 0 to 2147483647"),
         (["--out", "x.jpg"], "x.jpg'; allowed: a name that ends in .png"),
         (["--out", "no/where.png"], "no is not a folder"),

@@ -96,7 +96,9 @@ def test_a_generator_alone_draws_from_its_own_distribution(tmp_path):
     generator, said = Generator(16, 1, 7, 5), []
     for name, facts in (("own", {"latent": "uniform"}), ("other", None)):
         save_weights(tmp_path / f"{name}.pth", generator, facts)
-        runs.write_samples(tmp_path / f"{name}.pth", tmp_path / f"{name}.png", 9, 0, said.append)
+        runs.write_samples(
+            tmp_path / f"{name}.pth", tmp_path / f"{name}.png", 9, 0, notice=said.append
+        )
         latent = "uniform" if facts else "normal"
         expected = plots.mosaic_png(sample_new(generator, 9, latent, 0))
         assert (tmp_path / f"{name}.png").read_bytes() == expected
