@@ -37,10 +37,10 @@ from dcgan_utils.training import Diverged, Training, choose_device, device_name,
 from .command import each_in_a_process, new_parser, require_known, require_mnist
 from .second_judge import second_distance
 from .tables import RESULTS, read, to_csv
-from .variants import BASES, BY_NAME, PARTS, config_of, new_training
+from .variants import BASES, BY_NAME, EPOCH, PARTS, config_of, new_training
 
 SAMPLES, ON_THE_WAY = 5000, 2000  # that are judged at the end, and on the way
-JUDGE_EVERY = {"fast": 700, "ladder": 1050, "to its end": 938, "published": 469}  # steps
+JUDGE_EVERY = {"fast": 700, "ladder": 1050, "to its end": 2 * EPOCH, "published": EPOCH}  # steps
 SEEDS = {"fast": 3, "ladder": 3, "to its end": 5, "published": 3}
 PATIENCE, GAIN = 3, 0.95  # when a distance no longer falls: see `no_longer_falls`
 PICTURE = 32  # samples that are kept of a run

@@ -15,9 +15,10 @@ from matplotlib.axes import Axes
 
 from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
+from dcgan_utils.judging import stored_facts
 
 from .tables import RESULTS, markdown, read
-from .variants import PARTS
+from .variants import EPOCH, PARTS
 
 FIGURES = Path(__file__).parents[1] / "figures"
 Row = Mapping[str, str]
@@ -104,7 +105,7 @@ def tables(rows: Sequence[Row]) -> dict[str, str]:
             own = [row for row in rows if made_on(row) == machine and row["base"] == base]
             if own:
                 parts.append(f"MNIST, {machine}:\n\n{markdown(lines_of(own, base))}")
-        found[f"rules_{base}"] = "\n\n".join(parts)
+        found[f"rules_{base.replace(' ', '_')}"] = "\n\n".join(parts)
     return found
 
 
@@ -180,6 +181,30 @@ def ladder_picture(rows: Sequence[Row], places: Sequence[Row]) -> np.ndarray:
     return axes
 
 
+@plots.in_style
+def course_picture(rows: Sequence[Row], places: Sequence[Row]) -> Axes:
+    """Draw how far the published recipe is from real digits over its epochs, with each seed."""
+    ax = plt.subplots(figsize=(9, 4.2))[1]
+    for run in select(rows, base="to its end"):
+        own = select(places, **{name: run[name] for name in ("base", "seed", "device", "torch")})
+        epochs = [step / EPOCH for step in numbers(own, "step")]
+        for key, color, line, label in (
+            ("raw_distance", "generator", "-", "G itself, as the paper has it"),
+            ("distance", "discriminator", "--", "its average, for comparison"),
+        ):
+            label = label if run["seed"] == "0" else ""
+            values = numbers(own, key)
+            ax.plot(epochs, values, color=plots.COLORS[color], ls=line, alpha=0.8, label=label)
+            ax.plot(epochs[-1], values[-1], "o", color=plots.COLORS[color])
+    real = stored_facts()["rows"]["real digits"]["distance"]["value"]
+    ax.axhline(real, color=plots.COLORS["real"], ls=":", label="real test digits")
+    ax.set(yscale="log", xlabel="epochs of MNIST", ylabel="Fréchet distance, log scale")
+    ax.set_yticks([2, 5, 10, 20, 50, 100, 200], ["2", "5", "10", "20", "50", "100", "200"])
+    ax.minorticks_off()
+    ax.legend()
+    return ax
+
+
 def rank_correlation(rows: Sequence[Row], base: str) -> float:
     """Return Spearman's correlation of both judges' mean distances over the variants."""
     from scipy import stats
@@ -225,8 +250,10 @@ def main() -> None:
     write_file(FIGURES / "rules.png", plots.to_png(picture(own)))
     if select(own, base="ladder"):
         write_file(FIGURES / "ladder.png", plots.to_png(ladder_picture(own, places)[0]))
+    if select(own, base="to its end"):
+        write_file(FIGURES / "published.png", plots.to_png(course_picture(own, places)))
     for base in PARTS:
-        if select(own, base=base):
+        if len(PARTS[base]) > 1 and select(own, base=base):
             print(f"{base}: rank correlation of both judges {rank_correlation(own, base):.2f}")
 
 

@@ -39,11 +39,12 @@ from .surgery import (
 # changes nothing in the training itself: G and its average are judged both.
 FAST = preset("classroom", data="mnist", steps=2100, frames=2, checkpoint_every=10**6)
 PUBLISHED = replace(FAST, learning_rate=0.0002, batch_size=128, latent="uniform", first_bias=False)
+EPOCH = round(60_000 / 128)  # steps of the published recipe in one epoch of MNIST
 BASES = {
     "fast": FAST,
     "ladder": PUBLISHED,
-    "to its end": replace(PUBLISHED, steps=30 * 469),  # at most 30 epochs: see `rules`
-    "published": replace(PUBLISHED, steps=4 * 469),
+    "to its end": replace(PUBLISHED, steps=30 * EPOCH),  # at most: see `rules`
+    "published": replace(PUBLISHED, steps=4 * EPOCH),
 }
 
 

@@ -1,0 +1,140 @@
+"""Networks that are told a label in other ways than the package's: the kinds of notebook 10."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from dcgan_utils.config import Config
+from dcgan_utils.data import Images
+from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
+from dcgan_utils.training import Training
+
+CLASSES = 10
+Networks = tuple[nn.Module, nn.Module]
+
+
+class Projection(nn.Module):
+    """A discriminator that is told the label at its end, by a projection.
+
+    To the usual logit it adds the inner product of its last features, summed over their places,
+    with a vector for the class. Miyato, Koyama (2018), arXiv:1802.05637, equation 2.
+    """
+
+    def __init__(self, discriminator: Discriminator):
+        super().__init__()
+        self.features, self.last = discriminator.main[:-1], discriminator.main[-1]
+        assert isinstance(self.last, nn.Conv2d)  # 128 feature maps of 4x4 places to one logit
+        self.vectors = nn.Embedding(CLASSES, self.last.in_channels)
+        nn.init.zeros_(self.vectors.weight)  # at first it does not know what a label means
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Judge images (B, C, S, S), said to show labels (B,); return logits (B,)."""
+        features = self.features(images)  # (B, 128, 4, 4)
+        agreement = (features.sum((2, 3)) * self.vectors(labels)).sum(1)  # (B,)
+        return self.last(features).reshape(-1) + agreement
+
+
+class ConnectedGenerator(nn.Module):
+    """z and a label to an image, by fully connected layers only."""
+
+    def __init__(self, image_size: int, latent_size: int, classes: int = CLASSES):
+        super().__init__()
+        self.image_size, self.latent_size, self.classes = image_size, latent_size, classes
+        widths = [latent_size + classes, 256, 512, 1024]
+        self.main = nn.Sequential(
+            *connected(widths), nn.Linear(widths[-1], image_size**2), nn.Tanh()
+        )
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Draw one image (B, 1, S, S) for each latent vector (B, L) and label (B,)."""
+        told = torch.cat([z, one_hot(labels, self.classes).to(z.dtype)], dim=1)
+        return self.main(told).reshape(-1, 1, self.image_size, self.image_size)
+
+
+class ConnectedDiscriminator(nn.Module):
+    """An image and a label to a logit, by fully connected layers only."""
+
+    def __init__(self, image_size: int, classes: int = CLASSES):
+        super().__init__()
+        self.classes = classes
+        widths = [image_size**2 + classes, 1024, 512, 256]
+        self.main = nn.Sequential(*connected(widths), nn.Linear(widths[-1], 1))
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Judge images (B, 1, S, S), said to show labels (B,); return logits (B,)."""
+        told = torch.cat([images.flatten(1), one_hot(labels, self.classes).to(images.dtype)], dim=1)
+        return self.main(told).reshape(-1)
+
+
+def connected(widths: list[int]) -> list[nn.Module]:
+    """Return fully connected layers of these widths, each with a leaky ReLU."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:]):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+    return layers
+
+
+def convolutional(config: Config, random: torch.Generator) -> Networks:
+    """Return the package's networks."""
+    return new_networks(config, 1, CLASSES, random)
+
+
+def projecting(config: Config, random: torch.Generator) -> Networks:
+    """Return the package's G, and a D that is told the label at its end."""
+    plain = dataclasses.replace(config, conditional=False)
+    discriminator = new_networks(plain, 1, CLASSES, random)[1]
+    generator = Generator(config.image_size, 1, config.latent_size, config.width, CLASSES)
+    initialize_weights(generator, random, config.initial_std)
+    return generator, Projection(discriminator)
+
+
+def fully_connected(config: Config, random: torch.Generator) -> Networks:
+    """Return a plain GAN's networks, with initial weights by He et al. (2015)."""
+    networks = (
+        ConnectedGenerator(config.image_size, config.latent_size),
+        ConnectedDiscriminator(config.image_size),
+    )
+    for module in [module for network in networks for module in network.modules()]:
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, 0.2, generator=random)
+            nn.init.zeros_(module.bias)
+    return networks
+
+
+def as_they_are(images: Images, random: torch.Generator) -> Images:
+    """Return the data."""
+    return images
+
+
+def at_random(images: Images, random: torch.Generator) -> Images:
+    """Return the data with labels that say nothing of the images: the same ones, shuffled."""
+    order = torch.randperm(len(images), generator=random)
+    return dataclasses.replace(images, labels=images.labels[order])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to tell the networks what an image shows, or not to."""
+
+    settings: dict[str, object]
+    networks: Callable[[Config, torch.Generator], Networks] = convolutional
+    labels: Callable[[Images, torch.Generator], Images] = as_they_are
+
+
+KINDS = {
+    "label maps": Kind({}),
+    "projection": Kind({}, projecting),
+    "no labels": Kind({"conditional": False}),
+    "random labels": Kind({}, labels=at_random),
+    "fully connected": Kind({"learning_rate": 0.0002}, fully_connected),
+}
+
+
+def new_training(kind: Kind, config: Config, images: Images) -> Training:
+    """Return a kind's training."""
+    random = torch.Generator().manual_seed(config.seed + 10**6)  # not that of the latent vectors
+    return Training(config, kind.labels(images, random), *kind.networks(config, random))
