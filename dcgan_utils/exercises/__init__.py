@@ -22,6 +22,12 @@ from .building import (
     check_parameter_count,
     check_small_generator,
 )
+from .conditional import (
+    check_best_told,
+    check_class_bias,
+    check_label_maps,
+    check_nearest_error,
+)
 from .convolution import (
     check_convolution,
     check_sizes,
@@ -44,7 +50,9 @@ __all__ = [
     "check_alarm",
     "check_batch_norm_images",
     "check_batch_norm_predictions",
+    "check_best_told",
     "check_build_discriminator",
+    "check_class_bias",
     "check_clinic",
     "check_comparison",
     "check_convolution",
@@ -56,9 +64,11 @@ __all__ = [
     "check_generator_repair",
     "check_generator_step",
     "check_instance_norm",
+    "check_label_maps",
     "check_leftover",
     "check_luck",
     "check_mended_generator",
+    "check_nearest_error",
     "check_nearest_moved",
     "check_parameter_count",
     "check_permutation",

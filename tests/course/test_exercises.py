@@ -27,12 +27,13 @@ def published():
         notebook = nbformat.read(path, as_version=4)
         text = "\n".join(cell.source for cell in notebook.cells)
         imports = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
-        for part in re.split(r"^### (?=\d\.\d )", text, flags=re.MULTILINE)[1:]:
+        for part in re.split(r"^### (?=\d+\.\d )", text, flags=re.MULTILINE)[1:]:
             solution = re.search(
                 r"<summary>Solution</summary>.*?```python\n(.*?)```", part, re.DOTALL
             )[1]
             checker, name = re.search(r"^_ = (check_\w+)\((\w+)\)", part, re.MULTILINE).groups()
-            yield pytest.param(part[:3], checker, name, solution, imports, id=part[:3])
+            number = part.split()[0]
+            yield pytest.param(number, checker, name, solution, imports, id=number)
 
 
 PUBLISHED = list(published())
@@ -79,7 +80,7 @@ def test_wrong_answer_is_rejected_with_a_fitting_hint(checker, answer, hint, cap
     assert not checker(answer)
     said = capsys.readouterr().out
     assert re.search(hint, said), said
-    assert re.match(r"Exercise \d\.\d: (not yet\.|your function stopped)", said)
+    assert re.match(r"Exercise \d+\.\d: (not yet\.|your function stopped)", said)
 
 
 def test_hints_do_not_give_the_answer_away(capsys):

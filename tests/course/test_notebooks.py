@@ -65,7 +65,7 @@ def test_notebook_exercises_are_complete(notebook):
     """Each has a purpose, a difficulty, minutes, a stub, a checker, a hint and a solution."""
     markdown = "\n".join(cell.source for cell in cells(notebook, "markdown"))
     code = "\n".join(cell.source for cell in cells(notebook, "code"))
-    exercises = re.findall(r"^### \d\.\d .+\((?:easy|medium|hard), \d+ minutes\)$", markdown, re.M)
+    exercises = re.findall(r"^### \d+\.\d .+\((?:easy|medium|hard), \d+ minutes\)$", markdown, re.M)
     assert len(exercises) >= 3
     for part in ("*Purpose:", "<summary>Hint</summary>", "<summary>Solution</summary>"):
         assert markdown.count(part) == len(exercises)
@@ -138,7 +138,7 @@ def test_readme_and_teachers_page_give_the_minutes_that_the_notebooks_give():
         notebook = nbformat.read(path, as_version=4)
         read, number = minutes_to_read(notebook), path.name[:2]
         text = "\n".join(cell.source for cell in notebook.cells)
-        exercises = sum(map(int, re.findall(r"^### \d.\d .+, (\d+) minutes\)$", text, re.M)))
+        exercises = sum(map(int, re.findall(r"^### \d+.\d .+, (\d+) minutes\)$", text, re.M)))
         assert re.search(rf"\({re.escape(f'notebooks/{path.name}')}\) \|.+\| {read} min \|", README)
         assert re.search(
             rf"^\| {number} .+\| {read} min \|.+\| {exercises} min \|$", TEACHERS, re.M
