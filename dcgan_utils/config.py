@@ -43,6 +43,7 @@ class Config:
     epochs: int = 5  # length of the run, in passes over the data
     steps: int | None = None  # length in steps, in place of epochs; None counts epochs
     learning_rate: float = 0.0002  # Adam's learning rate, for both networks
+    decay: float = 0.0  # last part of the run in which the rate falls to 0; 0.5 is its second half
     beta1: float = 0.5  # Adam's decay rate of the gradient's running mean
     beta2: float = 0.999  # Adam's decay rate of the squared gradient's running mean
     real_label: float = 1.0  # D's target for real images; below 1 is one-sided label smoothing
@@ -81,6 +82,7 @@ class Config:
         for name in ("beta1", "beta2", "leak", "average"):
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
+        _require(0 <= self.decay <= 1, "decay", self.decay, "0 to 1")
         _require(0.5 < self.real_label <= 1, "real_label", self.real_label, "above 0.5, at most 1")
         _require(self.data.strip() != "", "data", self.data, "auto, a named source or a folder")
 

@@ -98,6 +98,11 @@ def _config_of(path: Path, state: Mapping, steps: int | None) -> Config:
         raise UserError(
             f"steps is {steps}, but the run has taken {step} already; allowed: that many or more."
         )
+    if config.decay:
+        raise UserError(
+            f"decay is {config.decay}: this run's learning rate falls towards its end as planned, "
+            f"so a longer one is another run. Start it anew with --steps {steps}."
+        )
     return dataclasses.replace(config, steps=steps)
 
 

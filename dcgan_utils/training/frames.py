@@ -1,6 +1,7 @@
-"""When the fixed latent vectors are drawn, for the animation and the filmstrip."""
+"""When a run draws its fixed latent vectors, and how the pictures are laid out."""
 
 import torch
+from torch import Tensor
 
 
 def sample_steps(total: int, frames: int) -> list[int]:
@@ -16,3 +17,20 @@ def sample_steps(total: int, frames: int) -> list[int]:
     """
     places = torch.linspace(0, 1, frames, dtype=torch.float64) ** 2.5
     return sorted({round(place * total) for place in places.tolist()})
+
+
+def layout(samples: int, classes: int) -> tuple[int, Tensor | None]:
+    """Return how many columns a run's pictures have, and which class each image is to show.
+
+    Without classes they are as square as can be. Otherwise each class has a row, and each column
+    one latent vector; so there may be a few images less, or more if there are many classes.
+
+    Examples
+    --------
+    >>> layout(8, 3)
+    (2, tensor([0, 0, 1, 1, 2, 2]))
+    """
+    if not classes:
+        return round(samples**0.5), None
+    columns = max(1, samples // classes)
+    return columns, torch.arange(classes).repeat_interleave(columns)

@@ -18,7 +18,7 @@ from ..losses import objective_for
 from ..networks import new_networks
 from ..sampling import draw_latents, sample
 from .average import Average
-from .frames import sample_steps
+from .frames import layout, sample_steps
 from .hardware import (
     autocast,
     choose_device,
@@ -31,7 +31,7 @@ from .health import DIVERGED, Diverged, Look, Monitor, Report, look
 from .history import History
 from .interrupt import StoppedBetweenSteps, signals_wait
 from .memory import require_memory
-from .steps import discriminator_step, generator_step
+from .steps import discriminator_step, generator_step, set_learning_rate
 
 REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
 
@@ -73,7 +73,10 @@ class Training:
         self.random = torch.Generator(self.device).manual_seed(config.seed)
         self._own_networks = generator is not None or discriminator is not None
         self._make_networks(generator, discriminator)
-        self._choose_what_pictures_draw(len(images.classes) if config.conditional else 0)
+        told = len(images.classes) if config.conditional else 0
+        self.columns, self.fixed_labels = layout(config.samples, told)  # (samples,), or None
+        latents = self._draw_latents(self.columns if told else config.samples)
+        self.fixed_latents = latents.repeat(told or 1, 1)  # (samples, latent_size)
         self.history, self.step, self.seconds = History(self.objective.metrics), 0, 0.0
         self.frames: dict[int, Tensor] = {}  # finished steps: (samples, C, S, S) uint8
 
@@ -109,15 +112,6 @@ class Training:
     def _draw_latents(self, count: int) -> Tensor:
         return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
 
-    def _choose_what_pictures_draw(self, classes: int) -> None:
-        """Choose latent vectors; with labels a row a class, the same vector down each column."""
-        count = self.config.samples
-        self.columns = max(1, count // classes) if classes else round(count**0.5)
-        latents = self._draw_latents(self.columns if classes else count)
-        self.fixed_latents = latents.repeat(classes or 1, 1)  # (samples, latent_size)
-        rows = torch.arange(classes).repeat_interleave(self.columns)
-        self.fixed_labels = rows if classes else None  # (samples,)
-
     def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step of both networks; some objectives let D take several for one of G's.
 
@@ -126,6 +120,8 @@ class Training:
         values, real, fake
             The objective's metrics in their order, and the last two batches (B, C, S, S).
         """
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, self.config, self.step / self.total)
         for turn in range(self.objective.steps_of_d):
             real, known = self.batches.batch(self.step * self.objective.steps_of_d + turn)
             labels = known if self.config.conditional else None

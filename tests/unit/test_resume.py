@@ -9,10 +9,24 @@ from test_runs import assert_same_end
 
 from dcgan_utils import files, runs
 from dcgan_utils.config import UserError
+from dcgan_utils.runs.checkpoints import save_training
 
 
 def complete(training, folder):
     return runs.complete(training, folder, lambda report: None)
+
+
+def test_a_run_whose_rate_falls_resumes_exactly_and_is_not_extended(tmp_path, smoke):
+    whole, halted = tmp_path / "whole", tmp_path / "halted"
+    complete(runs.create(smoke(steps=20, decay=0.5), whole), whole)
+    training = runs.create(smoke(steps=20, decay=0.5), halted)
+    training.run(lambda report: None, steps=15)
+    save_training(halted / runs.CHECKPOINT, training)
+    complete(runs.reopen(halted), halted)
+    for name in ("G.pth", "D.pth"):
+        assert (halted / name).read_bytes() == (whole / name).read_bytes()
+    with pytest.raises(UserError, match="decay is 0.5.*Start it anew with --steps 30"):
+        runs.reopen(halted, steps=30)
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])

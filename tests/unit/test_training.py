@@ -149,6 +149,21 @@ def test_an_average_changes_the_samples_and_nothing_else(new_training):
     )
 
 
+@pytest.mark.parametrize(
+    ("decay", "expected"),
+    [(0.0, [1, 1, 1, 1]), (0.5, [1, 1, 0.5, 0.1]), (1.0, [1, 0.5, 0.25, 0.05])],
+)
+def test_the_rate_falls_along_a_line_in_the_last_part(new_training, decay, expected):
+    """Worked by hand for 20 steps: the rates of the steps number 0, 10, 15 and 19."""
+    training, rates = new_training(steps=20, decay=decay, learning_rate=0.01), []
+    for _ in range(20):
+        training.train_step()
+        pair = [o.param_groups[0]["lr"] for o in training.optimizers.values()]
+        assert pair[0] == pair[1]
+        rates.append(pair[0] / 0.01)
+    assert [rates[step] for step in (0, 10, 15, 19)] == pytest.approx(expected)
+
+
 def test_real_label_reaches_the_discriminator(new_training):
     plain, smoothed = new_training(), new_training(real_label=0.8)
     first, second = plain.train_step()[0], smoothed.train_step()[0]
