@@ -34,7 +34,8 @@ from .asked import KINDS, new_training
 from .classifier import fit
 from .command import each_in_a_process, new_parser, require_known, require_mnist
 from .rules import machine
-from .tables import RESULTS, read, to_csv
+from .rules_report import Row, numbers, select, spread
+from .tables import RESULTS, markdown, read, to_csv
 
 SEEDS = 3
 SAMPLES, JUDGED, OF_A_CLASS = 50_000, 10_000, 1000  # drawn; for the judge; of each digit, at most
@@ -200,6 +201,35 @@ COLUMNS = [
     "network",
     *(f"{name}_{digit}" for name in ("obeyed", "distance", "recall") for digit in range(10)),
 ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the runs' means and extremes, a line for each kind and length, machine by machine."""
+    head = ["samples of", "runs", "steps", "distance", "precision", "recall", "as asked"]
+    head += [f"1-NN error, {count:,}" for count in LIBRARIES] + ["small network", "seconds"]
+    parts = []
+    for machine_rows in by_machine(rows):
+        lines = [head]
+        for kind, length in dict.fromkeys((row["kind"], row["length"]) for row in machine_rows):
+            own = select(machine_rows, kind=kind, length=length)
+            name = kind if length == "preset" else f"{kind}, {length}"
+            cells = [name, str(len(own)), own[0]["steps"] or "-"]
+            for column in ("distance", "precision", "recall"):
+                cells.append(spread(numbers(own, column)))
+            for column in ("obeyed", *(f"nearest_{count}" for count in LIBRARIES), "network"):
+                known = own[0][column] != ""
+                cells.append(spread([100 * n for n in numbers(own, column)], "%") if known else "-")
+            seconds = numbers(own, "seconds") if own[0]["seconds"] else []
+            lines.append([*cells, f"{sum(seconds) / len(seconds):.0f}" if seconds else "-"])
+        where = f"{machine_rows[0]['device']}, torch {machine_rows[0]['torch']}"
+        parts.append(f"MNIST, {where}:\n\n{markdown(lines)}")
+    return "\n\n".join(parts)
+
+
+def by_machine(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows of each machine and version."""
+    names = dict.fromkeys((row["device"], row["torch"]) for row in rows)
+    return [select(rows, device=device, torch=version) for device, version in names]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

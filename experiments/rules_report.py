@@ -45,9 +45,9 @@ def numbers(rows: Sequence[Row], key: str) -> list[float]:
     return [float(row[key]) for row in rows]
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], unit: str = "") -> str:
     """Return mean and extremes: "5.1 (4.2 to 5.9)"."""
-    return f"{statistics.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+    return f"{statistics.mean(values):.3g}{unit} ({min(values):.3g} to {max(values):.3g})"
 
 
 def lines_of(rows: Sequence[Row], base: str) -> list[list[str]]:

@@ -59,7 +59,9 @@ def test_wrong_value_is_refused_by_name_and_value(name, value):
 
 
 def test_unknown_preset_and_field_are_named_with_what_there_is():
-    with pytest.raises(UserError, match="'clasroom'.*classroom, conditional, mnist64, paper, smoke"):
+    with pytest.raises(
+        UserError, match="'clasroom'.*classroom, conditional, mnist64, paper, smoke"
+    ):
         preset("clasroom")
     with pytest.raises(UserError, match="'lr'.*learning_rate"):
         preset("classroom", lr=0.1)

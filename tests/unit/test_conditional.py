@@ -1,0 +1,87 @@
+"""The kinds of notebook 10, and how their samples are measured."""
+
+import dataclasses
+
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.networks import new_networks
+from experiments import conditional
+from experiments.asked import KINDS, Projection, at_random, new_training
+from experiments.conditional import nearest_labels, of_each_class
+
+CONFIG = preset("conditional", data="embedded", steps=2, batch_size=16, width=4)
+
+
+def test_nearest_labels_are_those_that_scikit_learn_finds():
+    random = torch.Generator().manual_seed(0)
+    images, known = (
+        torch.randint(256, (n, 1, 4, 4), generator=random).to(torch.uint8) for n in (40, 6000)
+    )
+    labels = torch.randint(10, (6000,), generator=random)  # more than one part
+    oracle = KNeighborsClassifier(1).fit(known.flatten(1).numpy() / 255.0, labels.numpy())
+    found = nearest_labels(images, known, labels)
+    assert found.tolist() == oracle.predict(images.flatten(1).numpy() / 255.0).tolist()
+
+
+def test_a_projection_adds_the_product_of_features_and_the_class_s_vector():
+    plain = dataclasses.replace(CONFIG, conditional=False)
+    discriminator = new_networks(plain, 1, 10, torch.Generator().manual_seed(0))[1].eval()
+    images, labels = torch.randn(3, 1, 32, 32), torch.tensor([4, 0, 4])
+    told = Projection(discriminator).eval()
+    with torch.no_grad():
+        before = told(images, labels)
+        assert torch.equal(before, discriminator(images)), "vectors of zeros say nothing"
+        told.vectors.weight[4] = 1.0
+        added = told(images, labels) - before
+        features = discriminator.main[:-1](images)
+    expected = features.sum((1, 2, 3)) * torch.tensor([1.0, 0.0, 1.0])
+    assert torch.allclose(added, expected, atol=1e-3)
+
+
+def test_random_labels_are_the_same_ones_in_another_order():
+    images = load_images(CONFIG)
+    shuffled = at_random(images, torch.Generator().manual_seed(0))
+    assert shuffled.pixels is images.pixels
+    assert torch.equal(shuffled.labels.bincount(), images.labels.bincount())
+    assert 0.05 < (shuffled.labels == images.labels).double().mean() < 0.15
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_trains_and_draws(name):
+    config = dataclasses.replace(CONFIG, **KINDS[name].settings)
+    training = new_training(KINDS[name], config, load_images(config))
+    before = [value.clone() for value in training.discriminator.parameters()]
+    training.run()
+    assert training.frames[2].shape[1:] == (1, 32, 32)
+    assert (len(training.frames[2]) == 100) and training.history.rows.isfinite().all()
+    after = list(training.discriminator.parameters())
+    assert not any(torch.equal(a, b) for a, b in zip(before, after)), "every weight has moved"
+
+
+def test_a_class_that_is_copied_has_no_recall(monkeypatch):
+    random = torch.Generator().manual_seed(0)
+    real = [torch.randn(300, 64, generator=random).double().numpy() + d for d in range(10)]
+    monkeypatch.setattr(conditional, "real_features", lambda: real)
+    labels = torch.arange(3000).numpy() // 300
+    features = torch.cat([torch.from_numpy(part) for part in real])
+    features[:300] = features[0]  # class 0: one image, again and again
+    found = of_each_class(features.numpy(), labels)
+    assert found["recall_0"] < 0.05 and found["recall_1"] > 0.9
+    assert found["distance_0"] > 20 and found["distance_1"] < 1e-6
+
+
+def test_the_table_names_kinds_lengths_and_leaves_out_what_was_not_measured():
+    row = dict.fromkeys(conditional.COLUMNS, "0.5")
+    row |= {"device": "A", "torch": "2", "seconds": "10", "steps": "7"}
+    rows = [
+        row | {"kind": "label maps", "length": "preset", "seed": "0", "distance": "1"},
+        row | {"kind": "label maps", "length": "preset", "seed": "1", "distance": "3"},
+        row | {"kind": "no labels", "length": "at length", "seed": "0", "obeyed": ""},
+    ]
+    first, second = conditional.table(rows).splitlines()[4:]
+    assert first.startswith("| label maps | 2 | 7 | 2 (1 to 3) |") and "50% (50 to 50)" in first
+    assert second.startswith("| no labels, at length | 1 |") and " | - | " in second
