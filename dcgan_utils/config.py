@@ -111,7 +111,7 @@ PRESETS: dict[str, Config] = {
     "classroom": Config(
         batch_size=32, learning_rate=0.005, first_bias=True, average=0.998, epochs=3, steps=4200
     ),
-    # The same with labels, longer: it is asked for a digit. Notebook 10.
+    # The same with labels, longer and with a rate that falls: it is asked for a digit.
     "conditional": Config(
         conditional=True,
         batch_size=32,
@@ -119,8 +119,9 @@ PRESETS: dict[str, Config] = {
         first_bias=True,
         average=0.998,
         samples=100,
-        epochs=3,
-        steps=4200,
+        decay=0.5,
+        epochs=4,
+        steps=6600,
     ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything. Average as in classroom.
