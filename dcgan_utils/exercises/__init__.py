@@ -41,6 +41,7 @@ from .judging import (
     check_frechet_predictions,
     check_nearest_moved,
 )
+from .latent_space import check_clean_direction, check_completion, check_norms
 from .rules import check_instance_norm, check_luck, check_permutation
 from .training import check_discriminator_loss, check_generator_step, check_to_gray_levels
 
@@ -53,8 +54,10 @@ __all__ = [
     "check_best_told",
     "check_build_discriminator",
     "check_class_bias",
+    "check_clean_direction",
     "check_clinic",
     "check_comparison",
+    "check_completion",
     "check_convolution",
     "check_dead_share",
     "check_discriminator_activations",
@@ -70,6 +73,7 @@ __all__ = [
     "check_mended_generator",
     "check_nearest_error",
     "check_nearest_moved",
+    "check_norms",
     "check_parameter_count",
     "check_permutation",
     "check_running_statistics",

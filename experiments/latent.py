@@ -1,0 +1,296 @@
+"""What walks, sums and searches in latent space find: `python -m experiments.latent`, 20 minutes.
+
+Needs MNIST. Three generators of the preset `classroom` (seed 0 is the one that ships with the
+package), and three that learned the same way from MNIST's first 50 training digits alone, which
+they know by heart. Each is measured alike; those that this command trains are kept in runs/latent/.
+
+  results/latent.csv         one row a generator
+  results/latent_errors.csv  how far each of 200 digits is from what the generator can draw
+  results/latent/            four walks of each generator
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dcgan_utils import judging
+from dcgan_utils.config import preset
+from dcgan_utils.data import Images, load_source
+from dcgan_utils.drawing import plots
+from dcgan_utils.files import write_file
+from dcgan_utils.judging import shapes
+from dcgan_utils.networks import Generator
+from dcgan_utils.runs.results import weight_facts
+from dcgan_utils.sampling import draw_latents, find_latents, great_circle, sample, straight_line
+from dcgan_utils.trained import FOLDER as SHIPPED
+from dcgan_utils.training import Training, device_name
+from dcgan_utils.weights import facts_of, load_generator, save_weights
+
+from .command import new_parser, require_mnist
+from .patients import fewer
+from .tables import RESULTS, read, to_csv
+
+RUNS = Path(__file__).parents[1] / "runs" / "latent"
+SUBJECTS = [(count, seed) for count in (None, 50) for seed in range(3)]  # digits, None for all
+JUDGED, SCALES = 3000, (0.5, 2**-0.5, 1.0, 2.0)
+WALKS, STEPS = 100, 32  # how many walks, in how many steps
+SEARCHED = 200  # digits of each kind whose latent vectors are looked for
+POOL, TRIALS, COUNTS = 6000, 100, (1, 3, 10)  # for the arithmetic
+
+
+def draw(generator: nn.Module, latents: Tensor) -> Tensor:
+    """Return the images (N, 1, 28, 28) uint8 of latent vectors (N, latent_size)."""
+    return judging.to_judged_size(sample(generator, latents), "pad")
+
+
+# Arithmetic
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A property of digits that some have and others lack; what is between is neither."""
+
+    name: str
+    measure: Callable[[Tensor], Tensor]  # of images (N, 1, 28, 28) uint8
+    least: float  # from which value on an image has it
+    lacks: tuple[float, float]  # between which values it lacks it
+    digit: int | None = None  # of which digit alone; None for all
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("leaning", shapes.slant, 0.35, (-0.1, 0.1)),
+        Kind("thick", shapes.thickness, 3.2, (0.0, 2.4)),
+        Kind("with a loop", shapes.holes, 1, (0, 0), digit=2),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Latent vectors, and what the judge reads in their images."""
+
+    latents: Tensor  # (N, latent_size)
+    pixels: Tensor  # (N, 1, 28, 28) uint8
+    digits: Tensor  # (N,) int64: the most probable class
+    sure: Tensor  # (N,) bool: whether its probability is 0.9 or more
+
+    def pick(self, among: Tensor, count: int, random: torch.Generator) -> Tensor:
+        """Return the places of some of those (N,) bool that are sure."""
+        places = (among & self.sure).nonzero()[:, 0]
+        return places[torch.randperm(len(places), generator=random)[:count]]
+
+
+def new_pool(generator: nn.Module, latents: Tensor) -> Pool:
+    """Draw latent vectors, and read the images."""
+    pixels = draw(generator, latents)
+    probabilities = torch.from_numpy(judging.classify(pixels).probabilities)
+    return Pool(latents, pixels, probabilities.argmax(1), probabilities.amax(1) >= 0.9)
+
+
+def terms(pool: Pool, kind: Kind, count: int, random: torch.Generator) -> tuple[list[Tensor], int]:
+    """Pick what one sum is made of: three sets of places, and the digit that should come out.
+
+    With the property, without it, and without it in another digit: a - b + c should be the other
+    digit with the property. Where only one digit can have it, a, b and c are different ones of it.
+    """
+    values = kind.measure(pool.pixels)
+    has = values >= kind.least
+    lacks = (values >= kind.lacks[0]) & (values <= kind.lacks[1])
+    one, other = torch.randperm(10, generator=random)[:2].tolist()
+    if kind.digit is not None:
+        one = other = kind.digit
+    of_one, of_other = pool.digits == one, pool.digits == other
+    a = pool.pick(has & of_one, count, random)
+    b = pool.pick(lacks & of_one, count, random)
+    free = torch.ones_like(pool.sure)
+    free[b] = False
+    return [a, b, pool.pick(lacks & of_other & free, count, random)], other
+
+
+def sums(pool: Pool, kind: Kind, count: int, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the latent vectors of `TRIALS` sums of averages of `count`, and the digits to expect.
+
+    Beside a - b + c stands, as a control, c plus a random direction as long as a - b.
+    """
+    random = torch.Generator().manual_seed(seed)
+    found: dict[str, list[Tensor]] = {"sum": [], "control": []}
+    digits = []
+    for _ in range(TRIALS):
+        places, digit = terms(pool, kind, count, random)
+        a, b, c = (pool.latents[part].mean(0) for part in places)
+        direction = torch.randn(len(a), generator=random)
+        found["sum"].append(a - b + c)
+        found["control"].append(c + direction * (a - b).norm() / direction.norm())
+        digits.append(digit)
+    return {name: torch.stack(latents) for name, latents in found.items()}, torch.tensor(digits)
+
+
+def successes(
+    generator: nn.Module, latents: Tensor, digits: Tensor, kind: Kind
+) -> dict[str, float]:
+    """Return how often the digit is right, how often the property is there, and how often both."""
+    pixels = draw(generator, latents)
+    right = torch.from_numpy(judging.classify(pixels).probabilities).argmax(1) == digits
+    there = kind.measure(pixels) >= kind.least
+    parts = {"digit": right, "property": there, "both": right & there}
+    return {name: part.double().mean().item() for name, part in parts.items()}
+
+
+# The measures of one generator
+
+
+def largest_step(features: np.ndarray) -> float:
+    """Return which part of a walk's whole change its largest step makes, on average.
+
+    Parameters
+    ----------
+    features
+        (T, N, F): of N walks' images at T moments. Walks that never change are left out.
+    """
+    steps = np.linalg.norm(np.diff(features, axis=0), axis=2)  # (T - 1, N)
+    moving = steps.sum(0) > 0
+    return float((steps.max(0)[moving] / steps.sum(0)[moving]).mean())
+
+
+def walked(generator: nn.Module, seed: int = 0) -> dict[str, float]:
+    """Return how evenly images change along great circles, and how sure the judge is on the way."""
+    random = torch.Generator().manual_seed(seed)
+    ends = [draw_latents(WALKS, 100, "normal", random) for _ in range(2)]
+    latents = great_circle(ends[0], ends[1], torch.linspace(0, 1, STEPS + 1))
+    seen = judging.classify(draw(generator, latents.flatten(0, 1)))
+    features = seen.features.reshape(STEPS + 1, WALKS, -1)
+    top = seen.probabilities.max(1).reshape(STEPS + 1, WALKS)
+    return {"largest_step": largest_step(features), "sure_on_the_way": float(top[1:-1].mean())}
+
+
+def explained(latents: Tensor, values: Tensor) -> float:
+    """Return which part of the variance of values (N,) is linear in the latent vectors.
+
+    Fitted to four fifths, measured on the others.
+    """
+    ones = torch.cat([latents, torch.ones(len(latents), 1)], 1).double()
+    n = len(values) * 4 // 5
+    weights = torch.linalg.lstsq(ones[:n], values[:n, None].double()).solution
+    rest = values[n:].double() - (ones[n:] @ weights)[:, 0]
+    return 1 - (rest.var() / values[n:].double().var()).item()
+
+
+def judged(generator: nn.Module) -> dict[str, float]:
+    """Return distances of samples whose z was scaled, and of the midpoints of walks."""
+    random = torch.Generator().manual_seed(1)
+    z, other = (draw_latents(JUDGED, 100, "normal", random) for _ in range(2))
+    middle = torch.tensor([0.5])
+    latents = {f"scaled_{scale:.2f}": scale * z for scale in SCALES}
+    latents["line"] = straight_line(z, other, middle)[0]
+    latents["circle"] = great_circle(z, other, middle)[0]
+    metrics = {"distance": judging.METRICS["distance"]}
+    return {
+        name: judging.measure(
+            judging.classify(draw(generator, points)), judging.stored_reference(), metrics
+        )["distance"]
+        for name, points in latents.items()
+    }
+
+
+def searched(generator: nn.Module, known: Tensor, held_out: Tensor) -> dict[str, Tensor]:
+    """Return how far digits are from what the generator can draw, (SEARCHED or fewer,) each.
+
+    Both are (N, 1, 32, 32) uint8: what it learned from, and what it has not seen.
+    """
+    random = torch.Generator().manual_seed(2)
+    candidates = draw_latents(2000, 100, "normal", random)
+    errors = {}
+    for name, pixels in (("training", known), ("held-out", held_out)):
+        chosen = pixels[torch.randperm(len(pixels), generator=random)[:SEARCHED]]
+        errors[name] = find_latents(generator, chosen, candidates)[1]
+    return errors
+
+
+def measured(generator: nn.Module, known: Tensor, held_out: Tensor) -> dict[str, float]:
+    """Return all that is measured of a generator but the search; arguments as there."""
+    random = torch.Generator().manual_seed(3)
+    pool = new_pool(generator, draw_latents(POOL, 100, "normal", random))
+    values = judged(generator) | walked(generator)
+    for name, digits in (("training", known), ("held_out", held_out[: len(known)])):
+        cropped = judging.to_judged_size(digits, "pad")
+        values[f"to_{name}"] = judging.nearest_distances(pool.pixels[:500], cropped).mean()
+    for name in ("leaning", "thick"):
+        kind = KINDS[name]
+        amounts = kind.measure(pool.pixels)
+        there = ~amounts.isnan()
+        values[f"linear_{name}"] = explained(pool.latents[there], amounts[there])
+    if len(known) > 1000:  # a few digits do not come in all kinds
+        for kind in KINDS.values():
+            for count in COUNTS:
+                latents, digits = sums(pool, kind, count)
+                for name, points in latents.items():
+                    share = successes(generator, points, digits, kind)["both"]
+                    values[f"{kind.name}_{name}_{count}"] = share
+    return values
+
+
+# The command
+
+
+def trained(key: Mapping[str, str], images: Images) -> tuple[Generator, Path]:
+    """Return a generator of the plan, trained if it is not there yet, and where it is kept."""
+    path = RUNS / f"G-{key['digits']}-{key['seed']}.pth"
+    if key == {"digits": "all", "seed": "0"}:
+        path = SHIPPED / "G.pth"
+    if not path.exists():
+        config = preset("classroom", data="mnist", seed=int(key["seed"]))
+        training = Training(config, images)
+        training.run()
+        facts = {"device": device_name(training.device), "torch": torch.__version__.split("+")[0]}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(path, training.sampler.half(), weight_facts(training) | facts)
+    return load_generator(path), path
+
+
+def picture(generator: nn.Module) -> bytes:
+    """Return four walks in twelve steps, one below the other, as a PNG file."""
+    random = torch.Generator().manual_seed(4)
+    ends = [draw_latents(4, 100, "normal", random) for _ in range(2)]
+    latents = great_circle(ends[0], ends[1], torch.linspace(0, 1, 12)).transpose(0, 1)
+    return plots.mosaic_png(draw(generator, latents.flatten(0, 1)), columns=12)
+
+
+def main() -> None:
+    """Make the rows that are not there yet."""
+    new_parser("latent", __doc__).parse_args()
+    require_mnist()
+    torch.set_num_threads(1)
+    learned, held_out = load_source("mnist").fitted(32, "pad").split()
+    rows, errors = read(RESULTS / "latent.csv"), read(RESULTS / "latent_errors.csv")
+    for count, seed in SUBJECTS:
+        key = {"digits": "all" if count is None else str(count), "seed": str(seed)}
+        if any(key.items() <= row.items() for row in rows):
+            continue
+        images = fewer(learned, count)
+        generator, path = trained(key, images)
+        found = measured(generator, images.pixels, held_out.pixels)
+        distances = searched(generator, images.pixels, held_out.pixels)
+        for name, values in distances.items():
+            found[f"error_{name}"] = values.median().item()
+            errors += [key | {"kind": name, "error": f"{e:.3f}"} for e in values.tolist()]
+        made = {name: facts_of(path)[name] for name in ("device", "torch")}
+        cells = {name: f"{value:.4g}" for name, value in found.items() if not math.isnan(value)}
+        rows.append(key | cells | made)
+        columns = {name: "" for row in rows for name in row}
+        write_file(RESULTS / "latent.csv", to_csv([columns | row for row in rows]))
+        write_file(RESULTS / "latent_errors.csv", to_csv(errors))
+        (RESULTS / "latent").mkdir(exist_ok=True)
+        name = f"{key['digits']}-{seed}.png"
+        write_file(RESULTS / "latent" / name, picture(generator))
+        print(key, cells, flush=True)
+
+
+if __name__ == "__main__":
+    main()
