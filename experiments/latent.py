@@ -1,8 +1,8 @@
 """What walks, sums and searches in latent space find: `python -m experiments.latent`, 20 minutes.
 
 Needs MNIST. Three generators of the preset `classroom` (seed 0 is the one that ships with the
-package), and three that learned the same way from MNIST's first 50 training digits alone, which
-they know by heart. Each is measured alike; those that this command trains are kept in runs/latent/.
+package), and three of its first 1,500 steps on MNIST's first 500 training digits alone. Each is
+measured alike; those that this command trains are kept in runs/latent/.
 
   results/latent.csv         one row a generator
   results/latent_errors.csv  how far each of 200 digits is from what the generator can draw
@@ -10,140 +10,40 @@ they know by heart. Each is measured alike; those that this command trains are k
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dcgan_utils import judging
 from dcgan_utils.config import preset
 from dcgan_utils.data import Images, load_source
 from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
-from dcgan_utils.judging import shapes
 from dcgan_utils.networks import Generator
 from dcgan_utils.runs.results import weight_facts
-from dcgan_utils.sampling import draw_latents, find_latents, great_circle, sample, straight_line
+from dcgan_utils.sampling import draw_latents, find_latents, great_circle, straight_line
 from dcgan_utils.trained import FOLDER as SHIPPED
 from dcgan_utils.training import Training, device_name
 from dcgan_utils.weights import facts_of, load_generator, save_weights
 
+from .arithmetic import KINDS, draw, new_pool, successes, sums
 from .command import new_parser, require_mnist
 from .patients import fewer
 from .tables import RESULTS, read, to_csv
 
 RUNS = Path(__file__).parents[1] / "runs" / "latent"
-SUBJECTS = [(count, seed) for count in (None, 50) for seed in range(3)]  # digits, None for all
+SUBJECTS = [(count, seed) for count in (None, 500) for seed in range(3)]  # digits, None for all
+FEW_STEPS = 1500  # on few digits: later D knows them by heart, and G falls apart
 JUDGED, SCALES = 3000, (0.5, 2**-0.5, 1.0, 2.0)
 WALKS, STEPS = 100, 32  # how many walks, in how many steps
 SEARCHED = 200  # digits of each kind whose latent vectors are looked for
-POOL, TRIALS, COUNTS = 6000, 100, (1, 3, 10)  # for the arithmetic
-
-
-def draw(generator: nn.Module, latents: Tensor) -> Tensor:
-    """Return the images (N, 1, 28, 28) uint8 of latent vectors (N, latent_size)."""
-    return judging.to_judged_size(sample(generator, latents), "pad")
-
-
-# Arithmetic
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A property of digits that some have and others lack; what is between is neither."""
-
-    name: str
-    measure: Callable[[Tensor], Tensor]  # of images (N, 1, 28, 28) uint8
-    least: float  # from which value on an image has it
-    lacks: tuple[float, float]  # between which values it lacks it
-    digit: int | None = None  # of which digit alone; None for all
-
-
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("leaning", shapes.slant, 0.35, (-0.1, 0.1)),
-        Kind("thick", shapes.thickness, 3.2, (0.0, 2.4)),
-        Kind("with a loop", shapes.holes, 1, (0, 0), digit=2),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Latent vectors, and what the judge reads in their images."""
-
-    latents: Tensor  # (N, latent_size)
-    pixels: Tensor  # (N, 1, 28, 28) uint8
-    digits: Tensor  # (N,) int64: the most probable class
-    sure: Tensor  # (N,) bool: whether its probability is 0.9 or more
-
-    def pick(self, among: Tensor, count: int, random: torch.Generator) -> Tensor:
-        """Return the places of some of those (N,) bool that are sure."""
-        places = (among & self.sure).nonzero()[:, 0]
-        return places[torch.randperm(len(places), generator=random)[:count]]
-
-
-def new_pool(generator: nn.Module, latents: Tensor) -> Pool:
-    """Draw latent vectors, and read the images."""
-    pixels = draw(generator, latents)
-    probabilities = torch.from_numpy(judging.classify(pixels).probabilities)
-    return Pool(latents, pixels, probabilities.argmax(1), probabilities.amax(1) >= 0.9)
-
-
-def terms(pool: Pool, kind: Kind, count: int, random: torch.Generator) -> tuple[list[Tensor], int]:
-    """Pick what one sum is made of: three sets of places, and the digit that should come out.
-
-    With the property, without it, and without it in another digit: a - b + c should be the other
-    digit with the property. Where only one digit can have it, a, b and c are different ones of it.
-    """
-    values = kind.measure(pool.pixels)
-    has = values >= kind.least
-    lacks = (values >= kind.lacks[0]) & (values <= kind.lacks[1])
-    one, other = torch.randperm(10, generator=random)[:2].tolist()
-    if kind.digit is not None:
-        one = other = kind.digit
-    of_one, of_other = pool.digits == one, pool.digits == other
-    a = pool.pick(has & of_one, count, random)
-    b = pool.pick(lacks & of_one, count, random)
-    free = torch.ones_like(pool.sure)
-    free[b] = False
-    return [a, b, pool.pick(lacks & of_other & free, count, random)], other
-
-
-def sums(pool: Pool, kind: Kind, count: int, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the latent vectors of `TRIALS` sums of averages of `count`, and the digits to expect.
-
-    Beside a - b + c stands, as a control, c plus a random direction as long as a - b.
-    """
-    random = torch.Generator().manual_seed(seed)
-    found: dict[str, list[Tensor]] = {"sum": [], "control": []}
-    digits = []
-    for _ in range(TRIALS):
-        places, digit = terms(pool, kind, count, random)
-        a, b, c = (pool.latents[part].mean(0) for part in places)
-        direction = torch.randn(len(a), generator=random)
-        found["sum"].append(a - b + c)
-        found["control"].append(c + direction * (a - b).norm() / direction.norm())
-        digits.append(digit)
-    return {name: torch.stack(latents) for name, latents in found.items()}, torch.tensor(digits)
-
-
-def successes(
-    generator: nn.Module, latents: Tensor, digits: Tensor, kind: Kind
-) -> dict[str, float]:
-    """Return how often the digit is right, how often the property is there, and how often both."""
-    pixels = draw(generator, latents)
-    right = torch.from_numpy(judging.classify(pixels).probabilities).argmax(1) == digits
-    there = kind.measure(pixels) >= kind.least
-    parts = {"digit": right, "property": there, "both": right & there}
-    return {name: part.double().mean().item() for name, part in parts.items()}
-
-
-# The measures of one generator
+POOL, COUNTS = 6000, (1, 3, 10)  # for the arithmetic
+TYPICAL = 10.0  # the norm of 100 normal numbers
 
 
 def largest_step(features: np.ndarray) -> float:
@@ -230,6 +130,7 @@ def measured(generator: nn.Module, known: Tensor, held_out: Tensor) -> dict[str,
         for kind in KINDS.values():
             for count in COUNTS:
                 latents, digits = sums(pool, kind, count)
+                latents["rescaled"] = TYPICAL * functional.normalize(latents["sum"])
                 for name, points in latents.items():
                     share = successes(generator, points, digits, kind)["both"]
                     values[f"{kind.name}_{name}_{count}"] = share
@@ -246,6 +147,8 @@ def trained(key: Mapping[str, str], images: Images) -> tuple[Generator, Path]:
         path = SHIPPED / "G.pth"
     if not path.exists():
         config = preset("classroom", data="mnist", seed=int(key["seed"]))
+        if key["digits"] != "all":
+            config = replace(config, steps=FEW_STEPS)
         training = Training(config, images)
         training.run()
         facts = {"device": device_name(training.device), "torch": torch.__version__.split("+")[0]}
