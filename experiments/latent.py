@@ -118,7 +118,8 @@ def measured(generator: nn.Module, known: Tensor, held_out: Tensor) -> dict[str,
     random = torch.Generator().manual_seed(3)
     pool = new_pool(generator, draw_latents(POOL, 100, "normal", random))
     values = judged(generator) | walked(generator)
-    for name, digits in (("training", known), ("held_out", held_out[: len(known)])):
+    count = min(len(known), len(held_out))  # more digits are nearer to anything
+    for name, digits in (("training", known[:count]), ("held_out", held_out[:count])):
         cropped = judging.to_judged_size(digits, "pad")
         values[f"to_{name}"] = judging.nearest_distances(pool.pixels[:500], cropped).mean()
     for name in ("leaning", "thick"):
