@@ -130,7 +130,7 @@ def great_circle(start: Tensor, end: Tensor, places: Tensor) -> Tensor:
     """Return latent vectors on the way from start to end that turns evenly around the origin.
 
     The direction moves along a great circle (slerp), the norm from one to the other evenly.
-    White (2016), arXiv:1609.04468, section 2.1.
+    White (2016), arXiv:1609.04468.
 
     Parameters
     ----------

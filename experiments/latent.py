@@ -10,7 +10,7 @@ measured alike; those that this command trains are kept in runs/latent/.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from dcgan_utils.weights import facts_of, load_generator, save_weights
 from .arithmetic import KINDS, draw, new_pool, successes, sums
 from .command import new_parser, require_mnist
 from .patients import fewer
-from .tables import RESULTS, read, to_csv
+from .tables import RESULTS, markdown, read, to_csv
 
 RUNS = Path(__file__).parents[1] / "runs" / "latent"
 SUBJECTS = [(count, seed) for count in (None, 500) for seed in range(3)]  # digits, None for all
@@ -164,6 +164,38 @@ def picture(generator: nn.Module) -> bytes:
     ends = [draw_latents(4, 100, "normal", random) for _ in range(2)]
     latents = great_circle(ends[0], ends[1], torch.linspace(0, 1, 12)).transpose(0, 1)
     return plots.mosaic_png(draw(generator, latents.flatten(0, 1)), columns=12)
+
+
+ROWS = (  # of the table: what it says, and the columns
+    ("distance at half the norm of z", ("scaled_0.50",)),
+    ("distance at the norm of training", ("scaled_1.00",)),
+    ("distance at twice the norm", ("scaled_2.00",)),
+    ("distance halfway, line", ("line",)),
+    ("distance halfway, great circle", ("circle",)),
+    ("largest of 32 steps", ("largest_step",)),
+    ("top probability on the way", ("sure_on_the_way",)),
+    ("slant, thickness: linear in z", ("linear_leaning", "linear_thick")),
+    *(
+        (f"{kind}: sums of 1, 3, 10 ({words})", tuple(f"{kind}_{name}_{n}" for n in COUNTS))
+        for kind in KINDS
+        for name, words in (("sum", "as they are"), ("rescaled", "norm 10"), ("control", "control"))
+    ),
+    ("nearest training digit, nearest held-out", ("to_training", "to_held_out")),
+    ("search: training digits, held-out", ("error_training", "error_held-out")),
+)
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return the generators side by side, as Markdown."""
+    names = [
+        f"{'60,000' if row['digits'] == 'all' else row['digits']} digits, seed {row['seed']}"
+        for row in rows
+    ]
+    lines: list[list[str]] = [["", *names]]
+    for words, columns in ROWS:
+        cells = [", ".join(f"{float(row[c]):.3g}" for c in columns if row[c]) for row in rows]
+        lines.append([words, *(cell or "-" for cell in cells)])
+    return f"MNIST, {rows[0]['device']}, torch {rows[0]['torch']}:\n\n{markdown(lines)}"
 
 
 def main() -> None:

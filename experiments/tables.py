@@ -53,7 +53,7 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def all_tables() -> dict[str, str]:
     """Return every table by name, from the files in results/."""
-    from . import bench, compare, conditional, memory, rules_report, seeds
+    from . import bench, compare, conditional, latent, memory, rules_report, seeds
 
     rows = read(RESULTS / "bench.csv")
     elsewhere = {  # of other machines, each in a folder of its own: `bench --out`
@@ -66,6 +66,7 @@ def all_tables() -> dict[str, str]:
         "compare": compare.summary(read(RESULTS / "compare.csv")),
         "memory": memory.memory_table(read(RESULTS / "memory.csv")),
         "conditional": conditional.table(read(RESULTS / "conditional.csv")),
+        "latent": latent.table(read(RESULTS / "latent.csv")),
         **bench.tables(rows),
         **elsewhere,
         **rules_report.tables(read(RESULTS / "rules.csv")),
