@@ -185,7 +185,7 @@ def find_latents(
     device = next(generator.parameters()).device
     drawn = sample(generator, candidates).flatten(1).float()  # (M, pixels)
     nearest = torch.cdist(images.flatten(1).float(), drawn).argmin(1)  # (N,)
-    z = candidates[nearest].clone().to(device).requires_grad_()
+    z = candidates[nearest].to(device).requires_grad_()
     wanted = scale(images).to(device)
     optimizer = torch.optim.Adam([z], lr=rate)
     for _ in range(steps):

@@ -134,7 +134,7 @@ def test_the_terms_of_a_sum_are_of_the_right_kinds(pool, name):
     kind = arithmetic.KINDS[name]
     for seed in range(8):
         random = torch.Generator().manual_seed(seed)
-        (a, b, c), digit = arithmetic.terms(pool, kind, 2, random)
+        (a, b, c), digit = arithmetic.terms(pool, kind, 10, random)
         values = kind.measure(pool.pixels)
         assert (values[a] >= kind.least).all()
         for places in (b, c):
