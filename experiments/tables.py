@@ -53,7 +53,7 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def all_tables() -> dict[str, str]:
     """Return every table by name, from the files in results/."""
-    from . import bench, compare, conditional, latent, memory, rules_report, seeds
+    from . import bench, compare, conditional, features_report, latent, memory, rules_report, seeds
 
     rows = read(RESULTS / "bench.csv")
     elsewhere = {  # of other machines, each in a folder of its own: `bench --out`
@@ -70,6 +70,9 @@ def all_tables() -> dict[str, str]:
         **bench.tables(rows),
         **elsewhere,
         **rules_report.tables(read(RESULTS / "rules.csv")),
+        **features_report.tables(
+            *(read(RESULTS / f"{name}.csv") for name in ("features", "verdicts", "looking"))
+        ),
         **{path.stem: path.read_text(encoding="utf-8").strip() for path in RESULTS.glob("*.md")},
     }
 

@@ -35,6 +35,12 @@ from .convolution import (
     check_upsampler,
 )
 from .diagnosing import check_alarm, check_clinic, check_leftover
+from .discriminator import (
+    check_order,
+    check_receptive_field,
+    check_scaled,
+    check_ways_back,
+)
 from .judging import (
     check_comparison,
     check_divergence,
@@ -74,12 +80,16 @@ __all__ = [
     "check_nearest_error",
     "check_nearest_moved",
     "check_norms",
+    "check_order",
     "check_parameter_count",
     "check_permutation",
+    "check_receptive_field",
     "check_running_statistics",
+    "check_scaled",
     "check_sizes",
     "check_small_generator",
     "check_to_gray_levels",
     "check_transposed_convolution",
     "check_upsampler",
+    "check_ways_back",
 ]
