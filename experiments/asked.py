@@ -38,6 +38,58 @@ class Projection(nn.Module):
         return self.last(features).reshape(-1) + agreement
 
 
+class ThroughoutGenerator(Generator):
+    """The package's G, told the label before each of its layers, as in the authors' program."""
+
+    def __init__(self, config: Config):
+        super().__init__(config.image_size, 1, config.latent_size, config.width, CLASSES)
+        make_room(self.main)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Draw one image (B, 1, S, S) for each latent vector (B, L) and label (B,)."""
+        assert labels is not None
+        return told_throughout(self.main, z[:, :, None, None], labels)
+
+
+class ThroughoutDiscriminator(Discriminator):
+    """The package's D, told the label before each of its layers, as in the authors' program."""
+
+    def __init__(self, config: Config):
+        super().__init__(
+            config.image_size, 1, config.width, config.leak, config.first_bias, CLASSES
+        )
+        make_room(self.main)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Judge images (B, 1, S, S), said to show labels (B,); return logits (B,)."""
+        assert labels is not None
+        return told_throughout(self.main, images, labels).reshape(-1)
+
+
+def make_room(layers: nn.Sequential) -> None:
+    """Give each convolution but the first, which has them, `CLASSES` more input channels."""
+    for place, layer in list(enumerate(layers))[1:]:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layers[place] = type(layer)(
+                layer.in_channels + CLASSES,
+                layer.out_channels,
+                layer.kernel_size,
+                layer.stride,
+                layer.padding,
+                bias=layer.bias is not None,
+            )
+
+
+def told_throughout(layers: nn.Sequential, maps: Tensor, labels: Tensor) -> Tensor:
+    """Return what layers make of maps (B, C, S, S), label maps beside each convolution's input."""
+    told = one_hot(labels, CLASSES).to(maps.dtype)[:, :, None, None]
+    for layer in layers:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            maps = torch.cat([maps, told.expand(-1, -1, *maps.shape[2:])], dim=1)
+        maps = layer(maps)
+    return maps
+
+
 class ConnectedGenerator(nn.Module):
     """z and a label to an image, by fully connected layers only."""
 
@@ -92,6 +144,14 @@ def projecting(config: Config, random: torch.Generator) -> Networks:
     return generator, Projection(discriminator)
 
 
+def throughout(config: Config, random: torch.Generator) -> Networks:
+    """Return the package's networks, told the label before each layer."""
+    networks = ThroughoutGenerator(config), ThroughoutDiscriminator(config)
+    for network in networks:
+        initialize_weights(network, random, config.initial_std)
+    return networks
+
+
 def fully_connected(config: Config, random: torch.Generator) -> Networks:
     """Return a plain GAN's networks, with initial weights by He et al. (2015)."""
     networks = (
@@ -128,6 +188,7 @@ class Kind:
 KINDS = {
     "label maps": Kind({}),
     "projection": Kind({}, projecting),
+    "at every layer": Kind({}, throughout),
     "no labels": Kind({"conditional": False}),
     "random labels": Kind({}, labels=at_random),
     "fully connected": Kind({"learning_rate": 0.0002}, fully_connected),

@@ -42,6 +42,30 @@ def test_a_projection_adds_the_product_of_features_and_the_class_s_vector():
     assert torch.allclose(added, expected, atol=1e-3)
 
 
+def test_labels_at_every_layer_are_maps_beside_each_input():
+    config = dataclasses.replace(CONFIG, conditional=True)
+    networks = KINDS["at every layer"].networks(config, torch.Generator().manual_seed(0))
+    z, image, labels = torch.randn(2, 100), torch.randn(2, 1, 32, 32), torch.tensor([3, 8])
+    for network, maps in zip(networks, (z[:, :, None, None], image)):
+        network.eval()
+        seen = maps
+        for layer in network.main:  # by hand, one image after the other
+            if hasattr(layer, "kernel_size"):
+                told = torch.zeros(2, 10, *seen.shape[2:])
+                told[0, 3], told[1, 8] = 1, 1
+                seen = torch.cat([seen, told], 1)
+            seen = layer(seen)
+        with torch.no_grad():
+            found = network(z if maps.shape[1] == 100 else image, labels)
+        assert torch.allclose(found.flatten(), seen.detach().flatten(), atol=1e-6)
+        plain = new_networks(config, 1, 10, torch.Generator().manual_seed(0))
+        extra = sum(p.numel() for p in network.parameters()) - sum(
+            p.numel() for p in plain[0 if network is networks[0] else 1].parameters()
+        )
+        outputs = {True: (8 + 4 + 1), False: (8 + 16 + 1)}[network is networks[0]]
+        assert extra == 10 * 16 * outputs, "ten kernels of 4x4 for each later layer's output"
+
+
 def test_random_labels_are_the_same_ones_in_another_order():
     images = load_images(CONFIG)
     shuffled = at_random(images, torch.Generator().manual_seed(0))

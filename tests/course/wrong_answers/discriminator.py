@@ -159,4 +159,4 @@ WRONG = [
 ]
 
 # What a hint must not give away.
-SECRETS = ["- 1)", "clamp", "reversed", "0.5", "where(", "std(0)", "outer"]
+SECRETS = ["- 1)", "clamp", "reversed", "0.5 *", "where(", "std(0)", "outer"]
