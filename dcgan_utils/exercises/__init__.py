@@ -49,7 +49,13 @@ from .judging import (
 )
 from .latent_space import check_clean_direction, check_completion, check_norms
 from .rules import check_instance_norm, check_luck, check_permutation
-from .training import check_discriminator_loss, check_generator_step, check_to_gray_levels
+from .training import (
+    check_discriminator_loss,
+    check_generator_step,
+    check_readings,
+    check_to_gray_levels,
+    check_training,
+)
 
 __all__ = [
     "check_activation_backward",
@@ -83,12 +89,14 @@ __all__ = [
     "check_order",
     "check_parameter_count",
     "check_permutation",
+    "check_readings",
     "check_receptive_field",
     "check_running_statistics",
     "check_scaled",
     "check_sizes",
     "check_small_generator",
     "check_to_gray_levels",
+    "check_training",
     "check_transposed_convolution",
     "check_upsampler",
     "check_ways_back",

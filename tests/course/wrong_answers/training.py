@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from dcgan_utils.exercises import (
     check_discriminator_loss,
     check_generator_step,
+    check_readings,
     check_to_gray_levels,
+    check_training,
 )
 
 
@@ -38,6 +40,73 @@ def step(label=1.0, detach=False, zero=True, move=True, train_judge=False):
 
     return function
 
+
+def loop(**faults):
+    """Return a training loop with chosen faults; written on its own, not as the checker's."""
+
+    def label(logits, value):
+        return F.binary_cross_entropy_with_logits(logits, logits.new_full(logits.shape, value))
+
+    def optimizers(g, d):
+        betas = (faults.get("beta1", 0.5), 0.999)
+        of_g = list(g.parameters()) + (list(d.parameters()) if faults.get("both") else [])
+        return (
+            torch.optim.Adam(of_g, lr=2e-4, betas=betas),
+            torch.optim.Adam(d.parameters(), lr=2e-4, betas=betas),
+        )
+
+    def function(g, d, batches, random):
+        losses, (of_g, of_d) = [], optimizers(g, d)
+        for real in batches:
+            if faults.get("anew"):
+                of_g, of_d = optimizers(g, d)
+            fake = g(torch.randn(len(real), g.latent_size, generator=random))
+            if faults.get("mixed"):
+                said = d(torch.cat([real, fake.detach()]))
+                loss_d = label(said[: len(real)], 1.0) + label(said[len(real) :], 0.0)
+            else:
+                loss_d = label(d(real), 1.0) + label(d(fake.detach()), 0.0)
+            if not faults.get("keep"):
+                of_d.zero_grad()
+            loss_d.backward()
+            of_d.step()
+            if faults.get("fresh"):
+                fake = g(torch.randn(len(real), g.latent_size, generator=random))
+            if faults.get("cut"):
+                fake = fake.detach().requires_grad_()
+            loss_g = label(d(fake), faults.get("label", 1.0))
+            if not faults.get("keep"):
+                of_g.zero_grad()
+            loss_g.backward()
+            of_g.step()
+            losses.append((loss_d.item(), loss_g.item() * faults.get("scale", 1)))
+        return losses[: faults.get("told", 9)]
+
+    return function
+
+
+def g_first(g, d, batches, random):
+    """Train, G before D."""
+    losses, label = [], F.binary_cross_entropy_with_logits
+    of_g, of_d = (torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (g, d))
+    for real in batches:
+        fake = g(torch.randn(len(real), g.latent_size, generator=random))
+        logits = d(fake)
+        loss_g = label(logits, torch.ones_like(logits))
+        of_g.zero_grad()
+        loss_g.backward()
+        of_g.step()
+        logits, others = d(real), d(fake.detach())
+        loss_d = label(logits, torch.ones_like(logits)) + label(others, torch.zeros_like(others))
+        of_d.zero_grad()
+        loss_d.backward()
+        of_d.step()
+        losses.append((loss_d.item(), loss_g.item()))
+    return losses
+
+
+RIGHT = {"P": "healthy", "Q": "D wins late", "R": "G minimizes log(1 - D)"}
+RIGHT |= {"S": "D has won from the start", "T": "healthy"}
 
 WRONG = [
     (check_discriminator_loss, lambda r, f: -(soft(-r).mean() + soft(f).mean()), "sign"),
@@ -80,6 +149,25 @@ WRONG = [
     (check_generator_step, step(zero=False), r"before the step"),
     (check_generator_step, step(move=False), "step missing"),
     (check_generator_step, step(train_judge=True), "discriminator's weights to stay"),
+    (check_training, loop(beta1=0.9), "0.9"),
+    (check_training, loop(mixed=True), "batches of their own"),
+    (check_training, loop(label=0.0), "Which label"),
+    (check_training, loop(keep=True), "before the step"),
+    (check_training, g_first, "comes first"),
+    (check_training, loop(both=True), "leave D's weights"),
+    (check_training, loop(fresh=True), "D's step has used"),
+    (check_training, loop(anew=True), "once, before the loop"),
+    (check_training, loop(cut=True), "reach them"),
+    (check_training, loop(scale=-1), "expected Loss_D"),
+    (check_training, loop(told=2), "one a batch"),
+    (check_training, lambda g, d, b, r: None, "return"),
+    (check_readings, lambda: RIGHT | {"Q": "healthy"}, "Look at Loss_D at"),
+    (check_readings, lambda: RIGHT | {"R": "healthy"}, "Loss_G where"),
+    (check_readings, lambda: RIGHT | {"S": "D wins late"}, "from step 100"),
+    (check_readings, lambda: RIGHT | {"T": "D wins late"}, "come back"),
+    (check_readings, lambda: RIGHT | {"P": "D wins late"}, "last third"),
+    (check_readings, lambda: RIGHT | {"P": "fine"}, "not one of"),
+    (check_readings, lambda: {"P": "healthy"}, "missing"),
 ]
 
 # What a hint must not give away.
