@@ -172,9 +172,9 @@ def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, f
         ax.axhline(value, color=COLORS["reference"], linestyle=":", label=meaning)
     ax.set(xlabel="step", ylabel=quantity.name)
     ax.legend(loc="upper right", ncols=3)
-    drawn = torch.cat(list(means.values()))
-    low, high = min(0.0, 1.2 * drawn.min().item()), max(0.0, 1.4 * drawn.max().item())
-    ax.set_ylim(quantity.limits or (low, high))  # single steps may leave the picture
+    later = torch.cat([mean[len(mean) // 20 :] for mean in means.values()])
+    low, high = min(0.0, 1.2 * later.min().item()), max(0.0, 1.4 * later.max().item())
+    ax.set_ylim(quantity.limits or (low, high))  # the first steps and single ones may leave it
     return {key: mean[-1].item() for key, mean in means.items()}
 
 

@@ -72,6 +72,18 @@ def test_curves_label_what_they_show(history):
     assert "0.80 of real images and 0.30" in ax.get_title(loc="left")
 
 
+def test_the_first_steps_do_not_set_the_height_of_the_loss_curves(history):
+    rows = history.rows.repeat(10, 1)
+    rows[:20, 3] = 90.0  # Loss_G
+    ax = plots.loss_curves(History(OBJECTIVE.metrics, rows))
+    assert 2.0 < ax.get_ylim()[1] < 4.0
+    rows[-20:, 3] = 90.0  # what happens late belongs to the story
+    late = plots.loss_curves(History(OBJECTIVE.metrics, rows))
+    assert late.get_ylim()[1] > 60
+    plt.close(ax.figure)
+    plt.close(late.figure)
+
+
 def test_score_curves_have_the_line_at_one_half(history):
     ax = plots.score_curves(history)
     assert any(list(line.get_ydata()) == [0.5, 0.5] for line in ax.lines)
