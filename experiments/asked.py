@@ -192,6 +192,7 @@ KINDS = {
     "no labels": Kind({"conditional": False}),
     "random labels": Kind({}, labels=at_random),
     "fully connected": Kind({"learning_rate": 0.0002}, fully_connected),
+    "fully connected, 0.001": Kind({"learning_rate": 0.001}, fully_connected),
 }
 
 

@@ -42,6 +42,7 @@ from .discriminator import (
     check_ways_back,
 )
 from .judging import (
+    check_cheat,
     check_comparison,
     check_divergence,
     check_frechet_predictions,
@@ -65,6 +66,7 @@ __all__ = [
     "check_batch_norm_predictions",
     "check_best_told",
     "check_build_discriminator",
+    "check_cheat",
     "check_class_bias",
     "check_clean_direction",
     "check_clinic",

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .. import judging
+from ..data import load_source
 from ..judging import frechet_distance
 from .common import Wrong, judge, require_answer, require_equal, require_tensor
 
@@ -211,3 +213,36 @@ def check_comparison(function: Callable[..., tuple[float, float]]) -> bool:
                 )
 
     return judge("6.4", check)
+
+
+APART, ALIKE, CHEATED = 4.5, 1.0, 100  # pixel distance at least, Frechet distance at most, images
+
+
+def check_cheat(function: Callable[[Tensor, nn.Module, torch.Generator], Tensor]) -> bool:
+    """Check exercise 6.5: images far from what they copy, which the classifier takes for them."""
+
+    def check() -> None:
+        copies = load_source("embedded").pixels[:: 5000 // CHEATED]
+        before = copies.clone()
+        random = torch.Generator().manual_seed(0)
+        got = function(copies, judging.load_classifier(), random)
+        got = require_tensor(got, copies.shape, "One image for each copy.")
+        if got.dtype != torch.uint8:
+            raise Wrong(f"Expected dtype torch.uint8, got {got.dtype}.")
+        if not torch.equal(copies, before):
+            raise Wrong("Your function changed the images it was given. Work on a new tensor.")
+        apart = float((got.float() - copies.float()).div(255).flatten(1).norm(dim=1).mean())
+        if apart < APART:
+            raise Wrong(
+                f"The images are {apart:.2f} from what they copy, on average; {APART} or more was "
+                f"asked for. A memorizer is found out by the distance to training digits."
+            )
+        features = [judging.classify(pixels).features for pixels in (got, copies)]
+        distance = frechet_distance(*features)
+        if distance > ALIKE:
+            raise Wrong(
+                f"The Fréchet distance to the copies is {distance:.1f}; at most {ALIKE:.0f} was "
+                f"asked for. In which directions may pixels move so that features stay?"
+            )
+
+    return judge("6.5", check)

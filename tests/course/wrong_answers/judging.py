@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from dcgan_utils.exercises import (
+    check_cheat,
     check_comparison,
     check_divergence,
     check_frechet_predictions,
@@ -56,7 +57,19 @@ def changing_nearest(images, known):
     return result
 
 
+def noisy(copies, classifier, random):
+    """Return copies with noise, whose features nobody has brought back."""
+    noise = 140 * torch.randn(copies.shape, generator=random)
+    return (copies.float() + noise).clamp(0, 255).to(torch.uint8)
+
+
 WRONG = [
+    (check_cheat, lambda c, k, r: c.clone(), "0.00 from what they copy"),
+    (check_cheat, lambda c, k, r: torch.roll(c, 1, 3), "average|to the copies"),
+    (check_cheat, noisy, "directions"),
+    (check_cheat, lambda c, k, r: c.float(), "dtype"),
+    (check_cheat, lambda c, k, r: c[:10], "shape"),
+    (check_cheat, lambda c, k, r: c.fill_(0), "changed"),
     (check_frechet_predictions, lambda: [3, 4, 7, 16, 25], "square"),
     (check_frechet_predictions, lambda: [9, 64, 7, 16, 25], "standard deviations or variances"),
     (check_frechet_predictions, lambda: [9, 4, 5, 16, 25], "two parts"),
@@ -99,4 +112,14 @@ WRONG = [
 ]
 
 # What a hint must not give away.
-SECRETS = ["(1 - 3)", "64 * 0.5", "p > 0", "p[drawn]", "range(-2, 3)", "torch.minimum", "[:n]"]
+SECRETS = [
+    "(1 - 3)",
+    "64 * 0.5",
+    "p > 0",
+    "p[drawn]",
+    "range(-2, 3)",
+    "torch.minimum",
+    "[:n]",
+    "randn",
+    "autograd",
+]
