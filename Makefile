@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --constraint constraints.txt
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab test unit nbval notebooks figures results bench format types
+.PHONY: train lab test unit nbval handout notebooks figures results bench format types
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -35,6 +35,10 @@ unit: .venv/installed
 
 nbval: .venv/installed
 	$(NBVAL) $(NOTEBOOKS)
+
+handout: .venv/installed
+	$(BIN)/jupyter nbconvert --to notebook --output-dir=handout --TagRemovePreprocessor.enabled=True \
+		--TagRemovePreprocessor.remove_cell_tags=solution $(NOTEBOOKS)
 
 notebooks: .venv/installed
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbconvert.preprocessors import TagRemovePreprocessor
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,7 +50,20 @@ def test_a_cell_that_is_not_compared_is_followed_by_one_that_asserts(notebook):
 
 def test_notebook_tags_are_known(notebook):
     for cell in notebook.cells:
-        assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
+        assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output", "solution"}
+
+
+def test_solutions_have_cells_of_their_own_that_make_handout_leaves_out(notebook):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (tag,) = re.findall(r"remove_cell_tags=(\w+)", makefile)
+    handout, _ = TagRemovePreprocessor(remove_cell_tags={tag}).preprocess(notebook.copy(), {})
+    before, after = ("\n".join(cell.source for cell in n.cells) for n in (notebook, handout))
+    solutions = re.findall(r"<details><summary>Solution</summary>.*?</details>", before, re.DOTALL)
+    assert solutions and "Solution</summary>" not in after
+    kept = before
+    for solution in solutions:
+        kept = kept.replace(solution, "")
+    assert kept.split() == after.split(), "nothing else is left out"
 
 
 def test_notebooks_open_and_close_as_they_should(notebook):
