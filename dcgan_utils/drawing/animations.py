@@ -1,16 +1,20 @@
 """Moving pictures: the sampled frames of a run, and drawings that go on from moment to moment."""
 
+import base64
+import html
 import io
+import json
+import os
+import string
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageSequence
 from torch import Tensor
 
-from .plots import new_axes, tile, to_png
+from .plots import tile, to_png
 
 GRAY_LEVELS = 16  # a picture of 64 digits then takes about 20 kB, and nobody sees the difference
 CAPTION_HEIGHT = 30  # pixels
@@ -111,23 +115,54 @@ def _frame(grid: np.ndarray, channels: int, step: int, total: int, zoom: int) ->
     return canvas
 
 
-def player(frames: dict[int, Tensor], columns: int | None = None) -> str:
-    """Return the same pictures as HTML with a slider and buttons, for `IPython.display.HTML`.
+class Player:
+    """An animation that can be played, stopped and stepped through, for the end of a cell.
 
-    It needs JavaScript and takes megabytes, so keep it out of a stored notebook.
+    In JupyterLab it has buttons and a slider, and after a click the arrow keys and the space bar.
+    Where nobody can press them, as in `make notebooks`, it is the animated PNG: the player, a
+    megabyte or two, is not stored with the course.
+
+    Parameters
+    ----------
+    animated
+        Any animated PNG: of `animated_png`, of `animate`, or of a file.
+    alt
+        What it shows, for those who do not see it.
+    start
+        The moment it stands at before anybody plays it; -1 is the last.
+    width
+        Its greatest width in pixels of the screen; by default its own.
     """
-    steps = sorted(frames)
-    ax = new_axes(5.5, 5.8)
-    columns = columns or round(len(frames[steps[0]]) ** 0.5)
-    shown = ax.imshow(tile(frames[steps[0]], columns), interpolation="nearest")
-    ax.axis("off")
 
-    def show(place: int) -> None:
-        shown.set_data(tile(frames[steps[place]], columns))
-        ax.set_title(f"step {steps[place]} of {steps[-1]}")
+    def __init__(self, animated: bytes, alt: str, start: int = 0, width: int | None = None):
+        self.animated, self.alt, self.start, self.width = animated, alt, start, width
 
-    figure = ax.figure.figure  # the whole one
-    animation = FuncAnimation(figure, show, frames=len(steps), interval=300)
-    html = animation.to_jshtml()
-    plt.close(figure)
-    return html
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict]]:
+        """Return what IPython shows: the player in JupyterLab, the animated PNG elsewhere."""
+        if "JPY_SESSION_NAME" in os.environ:  # Jupyter's server names a notebook to its kernel so
+            return {"text/html": self.html(), "text/plain": self.alt}, {}
+        facts: dict[str, object] = {"alt": self.alt}
+        if self.width is not None:
+            facts["width"] = self.width
+        picture = base64.b64encode(self.animated).decode()
+        return {"image/png": picture, "text/plain": self.alt}, {"image/png": facts}
+
+    def html(self) -> str:
+        """Return the player as a piece of HTML that needs neither a network nor a kernel."""
+        pictures, durations = [], []
+        with Image.open(io.BytesIO(self.animated)) as animation:
+            natural = animation.width
+            for moment in ImageSequence.Iterator(animation):
+                if "duration" in moment.info:  # the still for other viewers has none
+                    file = io.BytesIO()
+                    moment.copy().save(file, format="PNG")
+                    pictures.append(base64.b64encode(file.getvalue()).decode())
+                    durations.append(moment.info["duration"])
+        template = Path(__file__).with_name("player.html").read_text(encoding="utf-8")
+        return string.Template(template).substitute(
+            alt=html.escape(self.alt),
+            width=self.width or natural,
+            start=range(len(pictures))[self.start],
+            frames=json.dumps(pictures),
+            milliseconds=json.dumps(durations),
+        )

@@ -149,6 +149,11 @@ def smooth(values: Tensor, window: int) -> Tensor:
     return (sums - before) / counts
 
 
+def running_mean(history: History, key: str) -> Tensor:
+    """Return a metric's running mean (rows,) over a fortieth of the rows that there are."""
+    return smooth(history[key], max(1, len(history) // 40))
+
+
 def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, float]:
     """Draw all metrics of one quantity, faint for each row and bold as running means.
 
@@ -162,7 +167,7 @@ def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, f
     means = {}
     for metric in history.metrics:
         if metric.quantity == quantity:
-            mean = smooth(history[metric.key], max(1, len(history) // 40))
+            mean = running_mean(history, metric.key)
             color = COLORS[metric.color]
             ax.plot(history["step"], history[metric.key], color=color, alpha=0.15, linewidth=0.6)
             ax.plot(history["step"], mean, color=color, linewidth=2.2, label=metric.label)

@@ -1,25 +1,33 @@
 """Showing how a run stands while it trains: on a terminal, in a log file, in a notebook."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 import matplotlib.pyplot as plt
-from IPython.display import DisplayHandle
+from IPython.display import DisplayHandle, Image
 from tqdm import tqdm
 
-from ..drawing.plots import image_grid, in_style, loss_curves, score_curves
+from ..drawing.plots import (
+    image_grid,
+    in_style,
+    loss_curves,
+    running_mean,
+    score_curves,
+    to_png,
+)
 from ..losses import Metric
-from ..training import Report, Training
+from ..training import Report, StoppedBetweenSteps, Training
 
 LOG_LINES = 10  # lines a whole run leaves in a log file
+WIDTH, HEIGHT, DOTS_PER_INCH = 1100, 560, 100  # of the figure in a notebook; pixels
 
 
-def describe(report: Report, metrics: Sequence[Metric]) -> str:
-    """Return the step's metrics in one line; D(G(z)) before and after D's step share a name."""
+def describe(values: Mapping[str, float], metrics: Sequence[Metric]) -> str:
+    """Return values of metrics in one line; D(G(z)) before and after D's step share a name."""
     parts: list[str] = []
     for metric in metrics:
-        value = f"{report.metrics[metric.key]:.2f}"
+        value = f"{values[metric.key]:.2f}"
         if metric.key == "d_fake_after":
             parts[-1] += f"/{value}"
         else:
@@ -67,7 +75,7 @@ class TerminalProgress:
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
             tqdm.write(f"Warning, step {report.step}: {warning}", file=self.stream)
-        line = describe(report, self.metrics)
+        line = describe(report.metrics, self.metrics)
         self.bar.set_postfix_str(line, refresh=False)
         self.bar.update(report.step - self.bar.n)
         tenth = report.step * LOG_LINES // report.total
@@ -82,6 +90,9 @@ class TerminalProgress:
 class NotebookProgress:
     """A figure in a notebook, redrawn as the run goes on: losses, scores and the latest samples.
 
+    A `with` block around the run draws it at the beginning and at the end as well: a cell that is
+    run again, or interrupted, shows how the run stands, also where no step is left.
+
     Parameters
     ----------
     training
@@ -94,45 +105,64 @@ class NotebookProgress:
         self.training, self.every = training, training.total / redraws
         self.warnings: list[str] = []
         self.drawn = -self.every
-        self.handle = DisplayHandle()
-        self.shown = False
+        self.handle: DisplayHandle | None = None
+
+    def __enter__(self) -> "NotebookProgress":
+        self.handle = None  # that of an earlier block is of an output which is gone
+        self._show()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        if self.training.step != self.drawn and kind in (None, StoppedBetweenSteps):
+            self._show()
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
             self.warnings.append(f"Warning, step {report.step}: {warning}")
             print(self.warnings[-1], file=sys.stderr)
-        due = report.step - self.drawn >= self.every or report.step == report.total
-        if not due or not len(self.training.history):  # with record_every, rows may come later
+        if report.step - self.drawn >= self.every or report.step == report.total:
+            self._show()
+
+    def _show(self) -> None:
+        """Draw how the run stands, in place of the last picture if this block has one."""
+        if not len(self.training.history):  # with record_every, rows may come later
             return
-        self.drawn = report.step
-        figure = self._draw(report)
-        self.handle.update(figure) if self.shown else self.handle.display(figure)
-        self.shown = True
-        plt.close(figure)
+        self.drawn = self.training.step
+        picture = Image(to_png(self._draw().axes[0], DOTS_PER_INCH), width=WIDTH, height=HEIGHT)
+        if self.handle is None:
+            self.handle = DisplayHandle()
+            self.handle.display(picture)
+        else:
+            self.handle.update(picture)
+
+    def _header(self) -> str:
+        """Return a bar with step and time, and below it the running means that the curves show."""
+        run, metrics = self.training, self.training.objective.metrics
+        done = "█" * round(24 * run.step / run.total)
+        width = len(str(run.total))  # so that nothing moves when a digit is added
+        left = run.seconds / max(run.step, 1) * (run.total - run.step)
+        time = f"{minutes(left)} left" if left else f"took {minutes(run.seconds)}"
+        means = {m.key: running_mean(run.history, m.key)[-1].item() for m in metrics}
+        when = "now" if left else "at the end"
+        return (
+            f"{done:░<24}  step {run.step:>{width}} of {run.total}, {time}\n"
+            f"running means {when}:  {describe(means, metrics)}"
+        )
 
     @in_style
-    def _draw(self, report: Report) -> plt.Figure:
-        figure = plt.figure(figsize=(11, 5.6))
+    def _draw(self) -> plt.Figure:
+        run = self.training
+        figure = plt.figure(figsize=(WIDTH / DOTS_PER_INCH, HEIGHT / DOTS_PER_INCH))
         panels = figure.subplot_mosaic(
             [["losses", "samples"], ["scores", "samples"]], width_ratios=[1.25, 1]
         )
-        loss_curves(self.training.history, panels["losses"])
-        score_curves(self.training.history, panels["scores"])
+        loss_curves(run.history, panels["losses"]).set_title("Losses")  # the header has numbers
+        score_curves(run.history, panels["scores"]).set_title("What D says")
         for name in ("losses", "scores"):
             panels[name].legend(loc="upper right", fontsize=9, ncols=3)
-        newest = max(self.training.frames)
-        image_grid(
-            self.training.frames[newest],
-            f"Samples after step {newest}",
-            self.training.columns,
-            panels["samples"],
-        )
-        done = "█" * round(24 * report.step / report.total)
-        line = describe(report, self.training.objective.metrics)
-        figure.suptitle(
-            f"{done:░<24}  step {report.step} of {report.total}, "
-            f"{minutes(report.seconds_left)} left\n{line}",
-            fontsize=12,
-            family="monospace",
-        )
+            panels[name].set_xlim(0, run.total)
+        newest = max(run.frames)
+        title = f"Samples after step {newest}"
+        image_grid(run.frames[newest], title, run.columns, panels["samples"])
+        figure.suptitle(self._header(), x=0.01, ha="left", fontsize=12, family="monospace")
         return figure

@@ -7,7 +7,21 @@ from collections.abc import Callable, Iterator
 
 
 class StoppedBetweenSteps(KeyboardInterrupt):
-    """A signal asked the run to stop; its state is that after a whole step, and can be saved."""
+    """A signal asked the run to stop; its state is that after a whole step, and can be saved.
+
+    In a notebook it is an error, so that the cells below are not run, but without a traceback.
+    """
+
+    def __init__(self, step: int, total: int):
+        super().__init__(f"Stopped after step {step:,} of {total:,}, between two steps.")
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows in place of a traceback."""
+        return [
+            str(self),
+            "To go on from there, run this cell again. To begin anew, first run the cell with",
+            "`Training(...)` and the cells between. The cells below have not been run.",
+        ]
 
 
 @contextlib.contextmanager

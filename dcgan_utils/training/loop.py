@@ -207,7 +207,7 @@ class Training:
                     told_to_stop = on_checkpoint() is True or told_to_stop
             self.history.flush()
             if interrupted():
-                raise StoppedBetweenSteps
+                raise StoppedBetweenSteps(self.step, self.total)
         return self.step >= self.total
 
     def _is_due(self, every: int) -> bool:

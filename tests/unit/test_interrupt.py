@@ -33,8 +33,10 @@ def raise_in_step(training, step, number=signal.SIGINT):
 def test_a_signal_in_a_step_lets_the_step_be_finished(new_training, number):
     stopped, whole = new_training(steps=12), new_training(steps=12)
     raise_in_step(stopped, 7, number)
-    with pytest.raises(StoppedBetweenSteps):
+    with pytest.raises(StoppedBetweenSteps, match="after step 8 of 12") as told:
         stopped.run()
+    shown = "\n".join(told.value._render_traceback_())  # all that a notebook shows
+    assert "step 8 of 12" in shown and "run this cell again" in shown and len(shown) < 300
     assert stopped.step == 8 and len(stopped.history) == 8
     assert stopped.run() is True and whole.run() is True
     for name in ("generator", "discriminator"):

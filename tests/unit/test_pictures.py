@@ -1,10 +1,14 @@
 """Pictures, the animation and the progress displays: what is in them, not how they look."""
 
+import base64
 import io
+import json
+import re
 
 import numpy as np
 import pytest
 import torch
+from IPython.display import DisplayHandle
 from matplotlib import pyplot as plt
 from PIL import Image
 
@@ -12,7 +16,7 @@ from dcgan_utils.config import Config
 from dcgan_utils.drawing import animations, plots
 from dcgan_utils.losses import D_WINS, non_saturating
 from dcgan_utils.runs.progress import LOG_LINES, NotebookProgress, TerminalProgress, minutes
-from dcgan_utils.training import History, Look, Report
+from dcgan_utils.training import History, Look, Report, StoppedBetweenSteps
 
 OBJECTIVE = non_saturating(Config())
 
@@ -117,9 +121,37 @@ def test_animation_in_color(frames):
         assert animation.mode == "RGB"
 
 
-def test_player_has_a_picture_for_each_frame(frames):
-    html = animations.player(frames)
-    assert html.count("data:image/png;base64") == len(frames)
+def test_player_has_a_picture_for_each_moment_of_a_run(frames):
+    player = animations.Player(animations.animated_png(frames), "gray & gray", start=-1)
+    html = player.html()
+    pictures = json.loads(re.search(r"frames = (\[.*?\])", html)[1])
+    shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(p)))) for p in pictures]
+    with Image.open(io.BytesIO(player.animated)) as animation:
+        for number, picture in enumerate(shown):
+            animation.seek(number + 1)  # 0 is the still
+            assert (picture == np.asarray(animation)).all()
+    assert len(shown) == len(frames) and "let now = 4" in html and 'alt="gray &amp; gray"' in html
+
+
+def test_player_takes_drawings(frames):
+    def draw(moment):
+        ax = plots.new_axes(2, 2)
+        ax.set_title(str(moment))
+        return ax
+
+    html = animations.Player(animations.animate(draw, 3, seconds=0.5), "numbers").html()
+    assert "milliseconds = [500.0, 500.0, 1000.0]" in html and "let now = 0" in html
+
+
+def test_player_is_an_animated_png_where_nobody_can_press_it(frames, monkeypatch):
+    player = animations.Player(animations.animated_png(frames), "gray", width=300)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    data, facts = player._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == player.animated and "text/html" not in data
+    assert facts == {"image/png": {"alt": "gray", "width": 300}}
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
+    data, _ = player._repr_mimebundle_()
+    assert "image/png" not in data and "Back</button>" in data["text/html"]
 
 
 def report(step, total=1000, warnings=()):
@@ -137,7 +169,7 @@ class Terminal(io.StringIO):
 class FakeRun:
     """What the displays read of a training."""
 
-    step, total, objective, columns = 0, 1000, OBJECTIVE, 3
+    step, total, seconds, objective, columns = 0, 1000, 125.0, OBJECTIVE, 3
 
 
 def test_progress_on_a_terminal_shows_step_figures_and_time():
@@ -164,29 +196,68 @@ def test_progress_does_not_flood_a_log_file():
     )
 
 
-def test_progress_in_a_notebook_redraws_one_figure(frames, history, monkeypatch, capsys):
+@pytest.fixture
+def outputs(monkeypatch):
+    """Return a list of what is displayed: "new" for a new output, "same" for a changed one."""
+    shown = []
+    monkeypatch.setattr(DisplayHandle, "display", lambda *_: shown.append("new"))
+    monkeypatch.setattr(DisplayHandle, "update", lambda *_: shown.append("same"))
+    return shown
+
+
+@pytest.fixture
+def run(frames, history):
     run = FakeRun()
     run.history, run.frames = history, frames
-    progress, drawn = NotebookProgress(run, redraws=4), []
-    monkeypatch.setattr(progress.handle, "display", lambda figure: drawn.append(("new", figure)))
-    monkeypatch.setattr(progress.handle, "update", lambda figure: drawn.append(("same", figure)))
-    for step in range(25, 1001, 25):
-        progress(report(step, warnings=[D_WINS] if step == 50 else []))
-    assert [how for how, _ in drawn] == ["new"] + ["same"] * 4
-    title = drawn[-1][1].get_suptitle()
-    assert "step 1000 of 1000" in title and "Loss_D 0.71" in title and "2:05 left" in title
+    return run
+
+
+def test_progress_in_a_notebook_redraws_one_figure(run, outputs, capsys):
+    progress = NotebookProgress(run, redraws=4)
+    for run.step in range(25, 1001, 25):
+        progress(report(run.step, warnings=[D_WINS] if run.step == 50 else []))
+    assert outputs == ["new"] + ["same"] * 4
     assert progress.warnings == [f"Warning, step 50: {D_WINS}"]
     assert capsys.readouterr().err.count("Warning, step 50") == 1
     assert plt.get_fignums() == []
 
 
-def test_progress_in_a_notebook_waits_for_the_first_recorded_row(frames, monkeypatch):
-    run = FakeRun()
-    run.history, run.frames = History(OBJECTIVE.metrics), frames
-    progress, drawn = NotebookProgress(run), []
-    monkeypatch.setattr(progress.handle, "display", drawn.append)
-    progress(report(25))
-    assert drawn == []
+def test_progress_in_a_notebook_shows_in_each_cell_how_the_run_stands(run, outputs):
+    progress = NotebookProgress(run, redraws=4)
+    with pytest.raises(StoppedBetweenSteps), progress:  # and it draws the moment of the stop
+        progress(report(25))
+        run.step = 40
+        raise StoppedBetweenSteps(40, 1000)
+    assert outputs == ["new", "same"]
+    with progress:
+        run.step = 1000
+        progress(report(1000))
+    assert outputs[2:] == ["new", "same"]
+    with progress:  # nothing is left to do
+        pass
+    assert outputs[4:] == ["new"]
+    with pytest.raises(ZeroDivisionError), progress:
+        run.step = 1 / 0
+    assert outputs[5:] == ["new"]
+
+
+def test_header_in_a_notebook_gives_running_means_and_does_not_move(run):
+    run.history.rows[-1, 2:] = 9.0  # a single step, mean over two rows with the one before
+    run.step, run.total, run.seconds = 75, 1000, 10.0
+    first = NotebookProgress(run)._header()
+    assert "step   75 of 1000, 2:03 left" in first
+    assert "now:  Loss_D 5.00  Loss_G 5.50  D(x) 4.90  D(G(z)) 4.65/4.60" in first
+    run.step = 1000
+    last = NotebookProgress(run)._header()
+    assert "step 1000 of 1000, took 0:10" in last and "at the end:  Loss_D" in last
+    assert first.index("of 1000") == last.index("of 1000")
+
+
+def test_progress_in_a_notebook_waits_for_the_first_recorded_row(run, outputs):
+    run.history = History(OBJECTIVE.metrics)
+    with NotebookProgress(run) as progress:
+        progress(report(25))
+    assert outputs == []
 
 
 def test_minutes():
