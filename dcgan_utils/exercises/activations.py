@@ -44,7 +44,7 @@ def check_activation_numbers(function: Callable[[], Sequence[float]]) -> bool:
             if abs(float(value) - float(expected)) > 1e-4:
                 raise Wrong(f"Number {number} is not right, got {float(value):.4g}. {hint}")
 
-    return judge("3.1", check)
+    return judge("3.1", check, function)
 
 
 def check_activation_backward(function: Callable[..., tuple[Tensor, Tensor]]) -> bool:
@@ -80,7 +80,7 @@ def check_activation_backward(function: Callable[..., tuple[Tensor, Tensor]]) ->
             otherwise = f"Compare with the slopes of {name} in section 2's figure."
             require_equal(value, upstream * alone, case, mistakes, otherwise)
 
-    return judge("3.2", check)
+    return judge("3.2", check, function)
 
 
 def check_dead_share(function: Callable[[Tensor], float]) -> bool:
@@ -116,7 +116,7 @@ def check_dead_share(function: Callable[[Tensor], float]) -> bool:
         }
         _require_share(function(maps), 1 / 3, "feature maps (2, 3, 2, 2)", hints)
 
-    return judge("3.3", check)
+    return judge("3.3", check, function)
 
 
 def _require_share(got: Any, expected: float, case: str, hints: dict[float, str]) -> None:
@@ -159,7 +159,7 @@ def check_discriminator_activations(function: Callable[[], nn.Sequential]) -> bo
                 count += 1
                 _require_leak(module, f"Module {place}, {type(module).__name__},")
 
-    return judge("3.4", check)
+    return judge("3.4", check, function)
 
 
 def _require_leak(module: nn.Module, called: str) -> None:

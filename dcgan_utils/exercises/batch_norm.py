@@ -38,7 +38,7 @@ def check_batch_norm_predictions(function: Callable[[], tuple]) -> bool:
             if len(mine) != len(theirs) or not _close(mine, theirs):
                 raise Wrong(f"For the {name} you expect {_words(mine)}; PyTorch differs. {hint}")
 
-    return judge("2.1", check)
+    return judge("2.1", check, function)
 
 
 def _as_list(part: object) -> list:
@@ -100,7 +100,7 @@ def check_batch_norm_images(function: Callable[..., Tensor]) -> bool:
         expected = batch_norm(x, None, None, gamma, beta, training=True, eps=0.5)
         require_equal(got, expected, "with eps=0.5", (), "Where does eps enter the equation?")
 
-    return judge("2.2", check)
+    return judge("2.2", check, function)
 
 
 def check_running_statistics(function: Callable[..., tuple[Tensor, Tensor]]) -> bool:
@@ -137,7 +137,7 @@ def check_running_statistics(function: Callable[..., tuple[Tensor, Tensor]]) -> 
         if any(value.requires_grad for value in got):
             raise Wrong("A gradient can flow from the running statistics into x; none should.")
 
-    return judge("2.3", check)
+    return judge("2.3", check, function)
 
 
 def check_generator_repair(function: Callable[[torch.Generator], nn.Sequential]) -> bool:
@@ -169,7 +169,7 @@ def check_generator_repair(function: Callable[[torch.Generator], nn.Sequential])
         images = network(torch.zeros(3, 10, 1, 1).normal_(generator=torch.Generator()))
         require_tensor(images, (3, 1, 16, 16), "A batch of 3 latent vectors was given.")
 
-    return judge("2.4", check)
+    return judge("2.4", check, function)
 
 
 def _require_layers(layers: list[nn.Module]) -> None:

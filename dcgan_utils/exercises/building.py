@@ -51,7 +51,7 @@ def check_small_generator(function: Callable[[], tuple[list[tuple], int]]) -> bo
             hint = hints.get(count, "Work out each layer by itself with section 7's two formulas.")
             raise Wrong(f"The shapes are right. The count {count} is not. {hint}")
 
-    return judge("4.1", check)
+    return judge("4.1", check, function)
 
 
 def check_parameter_count(function: Callable[[int, int, int, int], int]) -> bool:
@@ -80,7 +80,7 @@ def check_parameter_count(function: Callable[[int, int, int, int], int]) -> bool
             )
             raise Wrong(f"Expected {expected:,} for Generator{settings}, got {got:,}. {hint}")
 
-    return judge("4.2", check)
+    return judge("4.2", check, function)
 
 
 # What the comparison of two layers looks at, and where the notebook speaks of it.
@@ -132,7 +132,7 @@ def check_build_discriminator(function: Callable[[int, int, int], nn.Sequential]
                     f"{min(len(got), len(right))} are right. D gives one logit for each image."
                 )
 
-    return judge("4.3", check)
+    return judge("4.3", check, function)
 
 
 def check_mended_generator(function: Callable[[], nn.Sequential]) -> bool:
@@ -172,4 +172,4 @@ def check_mended_generator(function: Callable[[], nn.Sequential]) -> bool:
             if settings != ((4, 4), None):
                 raise Wrong(f"Layer {i} of {len(places)}: expected a 4×4 kernel without bias.")
 
-    return judge("4.4", check)
+    return judge("4.4", check, function)

@@ -42,7 +42,7 @@ def check_label_maps(function: Callable[[Tensor, int, int], Tensor]) -> bool:
                 "Which map of which image is full of ones?",
             )
 
-    return judge("10.1", check)
+    return judge("10.1", check, function)
 
 
 def check_class_bias(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
@@ -85,7 +85,7 @@ def check_class_bias(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
                 "Which kernels see a map that is not zero, and what do they make of ones?",
             )
 
-    return judge("10.2", check)
+    return judge("10.2", check, function)
 
 
 def check_best_told(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> bool:
@@ -130,7 +130,7 @@ def check_best_told(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]])
                 "How often does an image occur, whatever its label?",
             )
 
-    return judge("10.3", check)
+    return judge("10.3", check, function)
 
 
 def check_nearest_error(function: Callable[[Tensor, Tensor, Tensor, Tensor], float]) -> bool:
@@ -173,4 +173,4 @@ def check_nearest_error(function: Callable[[Tensor, Tensor, Tensor, Tensor], flo
             if not all(map(torch.equal, given, (images, truth, known, labels))):
                 raise Wrong("Your function changed what it was given.")
 
-    return judge("10.4", check)
+    return judge("10.4", check, function)

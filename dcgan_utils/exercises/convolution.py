@@ -46,7 +46,7 @@ def check_sizes(function: Callable[[], list[int]]) -> bool:
                 f"{padding} on {size}: PyTorch gives another size than {value}. {hint}"
             )
 
-    return judge("1.1", check)
+    return judge("1.1", check, function)
 
 
 def check_convolution(function: Callable[[Tensor, Tensor, int, int], Tensor]) -> bool:
@@ -86,7 +86,7 @@ def check_convolution(function: Callable[[Tensor, Tensor, int, int], Tensor]) ->
             where = "Where does the window of output (i, j) begin, in the padded image?"
             require_equal(got, expected, case, mistakes, where)
 
-    return judge("1.2", check)
+    return judge("1.2", check, function)
 
 
 def check_transposed_convolution(function: Callable[[Tensor, Tensor, int, int], Tensor]) -> bool:
@@ -126,7 +126,7 @@ def check_transposed_convolution(function: Callable[[Tensor, Tensor, int, int], 
             where = "Do overlapping stamps add up, and do all input channels count? See section 5."
             require_equal(got, expected, case, mistakes, where)
 
-    return judge("1.3", check)
+    return judge("1.3", check, function)
 
 
 def check_upsampler(function: Callable[[], nn.Sequential]) -> bool:
@@ -159,4 +159,4 @@ def check_upsampler(function: Callable[[], nn.Sequential]) -> bool:
                     f"are even in section 8?"
                 )
 
-    return judge("1.4", check)
+    return judge("1.4", check, function)

@@ -195,7 +195,7 @@ def check_clinic(diagnose: Callable[[], Any]) -> bool:
             diagnosis, column = found[name]
             _check_one(name, diagnosis, column, chart)
 
-    return judge("8.1", check)
+    return judge("8.1", check, diagnose)
 
 
 def _check_one(name: str, diagnosis: object, column: object, chart: Chart) -> None:
@@ -234,7 +234,7 @@ def check_alarm(alarm: Callable[[list[float], float, int], Any]) -> bool:
                 if got != expected:
                     raise Wrong(f"Expected {expected} {case}, got {got}.")
 
-    return judge("8.2", check)
+    return judge("8.2", check, alarm)
 
 
 def check_leftover(leftover: Callable[[float], Any]) -> bool:
@@ -253,7 +253,7 @@ def check_leftover(leftover: Callable[[float], Any]) -> bool:
                         f"autograd tell: the sum of both losses, as a function of the logit."
                     )
 
-    return judge("8.3", check)
+    return judge("8.3", check, leftover)
 
 
 def _left(d: float) -> tuple[float, float]:

@@ -43,7 +43,7 @@ def check_receptive_field(function: Callable[[list[Layer], int], Span]) -> bool:
             said = f"For the layers {layers}, place {place}: not pixels {first} to {last}."
             raise Wrong(f"{said} {_hint(layers, place, (first, last))}")
 
-    return judge("11.1", check)
+    return judge("11.1", check, function)
 
 
 def _span(layers: Sequence[Layer], place: int) -> Span:
@@ -97,7 +97,7 @@ def check_ways_back(function: Callable[[Tensor, Tensor, float], Sequence[Tensor]
                 mistakes = _mistakes_back(values, gradient, leak)[name]
                 require_equal(mine, right[number], case, mistakes)
 
-    return judge("11.2", check)
+    return judge("11.2", check, function)
 
 
 def _ways_back(values: Tensor, gradient: Tensor, leak: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -172,7 +172,7 @@ def check_scaled(function: Callable[[np.ndarray, np.ndarray], Sequence[np.ndarra
                 expected = torch.from_numpy(answer)
                 require_equal(got_tensor, expected, f"for the {name} images", mistakes)
 
-    return judge("11.3", check)
+    return judge("11.3", check, function)
 
 
 def _scaled(known: np.ndarray, new: np.ndarray, mean=None, deviation=None) -> list[np.ndarray]:
@@ -229,7 +229,7 @@ def check_order(function: Callable[[Sequence[float], Sequence[float]], float]) -
             said = f"For the logits {ours} and {theirs} it is not {mine:.4g}."
             raise Wrong(f"{said} {_hint_on_order(ours, theirs, pairs, mine, right)}")
 
-    return judge("11.4", check)
+    return judge("11.4", check, function)
 
 
 def _hint_on_order(

@@ -46,7 +46,7 @@ def check_frechet_predictions(function: Callable[[], Sequence[float]]) -> bool:
                     f"{near[0] if near else look}"
                 )
 
-    return judge("6.1", check)
+    return judge("6.1", check, function)
 
 
 def _distances() -> list[float]:
@@ -97,7 +97,7 @@ def check_divergence(function: Callable[[np.ndarray, np.ndarray], float]) -> boo
                 f"{got:.4g}. The samples show a class that the data do not have."
             )
 
-    return judge("6.2", check)
+    return judge("6.2", check, function)
 
 
 def _require_number(
@@ -152,7 +152,7 @@ def check_nearest_moved(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
         if not torch.equal(images, images_before):
             raise Wrong("Your function changed the images it was given. Work on a new tensor.")
 
-    return judge("6.3", check)
+    return judge("6.3", check, function)
 
 
 def _nearest_moved(images: Tensor, known: Tensor, down: Sequence, across: Sequence) -> Tensor:
@@ -212,7 +212,7 @@ def check_comparison(function: Callable[..., tuple[float, float]]) -> bool:
                     f" {near[0] if near else 'Compare the two lines word by word.'}"
                 )
 
-    return judge("6.4", check)
+    return judge("6.4", check, function)
 
 
 APART, ALIKE, CHEATED = 4.5, 1.0, 100  # pixel distance at least, Frechet distance at most, images
@@ -245,4 +245,4 @@ def check_cheat(function: Callable[[Tensor, nn.Module, torch.Generator], Tensor]
                 f"asked for. In which directions may pixels move so that features stay?"
             )
 
-    return judge("6.5", check)
+    return judge("6.5", check, function)

@@ -73,7 +73,7 @@ def check_norms(function: Callable[[], Sequence[float]]) -> bool:
                 f"{near[0] if near else look[letter]}"
             )
 
-    return judge("9.1", check)
+    return judge("9.1", check, function)
 
 
 def check_clean_direction(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
@@ -119,7 +119,7 @@ def check_clean_direction(function: Callable[[Tensor, Tensor], Tensor]) -> bool:
             if not (torch.equal(given[0], wanted) and torch.equal(given[1], others)):
                 raise Wrong("Your function changed what it was given. Make new tensors.")
 
-    return judge("9.2", check)
+    return judge("9.2", check, function)
 
 
 class _Linear(nn.Module):
@@ -187,4 +187,4 @@ def check_completion(function: Callable[[nn.Module, Tensor, Tensor, Tensor], Ten
                 tolerance=0.02,
             )
 
-    return judge("9.3", check)
+    return judge("9.3", check, function)

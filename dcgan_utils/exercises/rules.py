@@ -65,7 +65,7 @@ def check_luck(function: Callable[[], Sequence[float]]) -> bool:
             ]
             raise Wrong(f"{said} {near[0] if near else look[letter]}")
 
-    return judge("7.1", check)
+    return judge("7.1", check, function)
 
 
 def _luck() -> list[float]:
@@ -123,7 +123,7 @@ def check_instance_norm(function: Callable[[nn.Sequential], nn.Sequential]) -> b
             for number, mine, theirs in norms:
                 _require_instance_norm(number, mine, theirs)
 
-    return judge("7.2", check)
+    return judge("7.2", check, function)
 
 
 def _same_state(network: nn.Module, other: nn.Module) -> bool:
@@ -220,7 +220,7 @@ def check_permutation(function: Callable[[list[float], list[float]], float]) -> 
                 f"{near[0] if near else look}"
             )
 
-    return judge("7.3", check)
+    return judge("7.3", check, function)
 
 
 def _permutation(ours: list[float], theirs: list[float]) -> float:

@@ -45,7 +45,7 @@ def check_discriminator_loss(function: Callable[[Tensor, Tensor], Tensor]) -> bo
                 f"sigmoid round to exactly 0 or 1 before its logarithm is taken?"
             )
 
-    return judge("5.1", check)
+    return judge("5.1", check, function)
 
 
 def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
@@ -80,7 +80,7 @@ def check_to_gray_levels(function: Callable[[Tensor], Tensor]) -> bool:
                 f"the range must not wrap around."
             )
 
-    return judge("5.2", check)
+    return judge("5.2", check, function)
 
 
 def check_generator_step(function: Callable[..., Tensor]) -> bool:
@@ -125,7 +125,7 @@ def check_generator_step(function: Callable[..., Tensor]) -> bool:
         ):
             raise Wrong("Expected one optimizer step along the gradient, but the weights differ.")
 
-    return judge("5.3", check)
+    return judge("5.3", check, function)
 
 
 FAULTS = {  # of a training loop, each with what to say of it
@@ -167,7 +167,7 @@ def check_training(function: Callable[..., list[tuple[float, float]]]) -> bool:
             "6 give. Compare line by line, also the order in which z is drawn."
         )
 
-    return judge("5.4", check)
+    return judge("5.4", check, function)
 
 
 def _agree(ours: Tensor, theirs: Tensor) -> bool:
@@ -275,7 +275,7 @@ def check_readings(read: Callable[[], dict[str, str]]) -> bool:
             if found[run] != right:
                 raise Wrong(f"{found[run]!r} does not fit run {run}. Look at {place}.")
 
-    return judge("5.5", check)
+    return judge("5.5", check, read)
 
 
 def _reference_step(

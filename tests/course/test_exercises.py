@@ -9,8 +9,11 @@ import nbformat
 import pytest
 import torch.nn.functional as F
 import wrong_answers
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from dcgan_utils import exercises
+from dcgan_utils.exercises import common
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CHECKERS = [getattr(exercises, name) for name in exercises.__all__]
@@ -70,7 +73,9 @@ def test_a_crash_and_a_missing_return_are_explained(checker, capsys):
         return 1 / 0
 
     assert not checker(crash)
-    assert "ZeroDivisionError" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stopped with ZeroDivisionError. division by zero" in said
+    assert re.search(r"It was at line \d+ of test_exercises.py: return 1 / 0\n", said)
     assert not checker(lambda *arguments, **named: None)
     assert "return" in capsys.readouterr().out
 
@@ -91,3 +96,29 @@ def test_hints_do_not_give_the_answer_away(capsys):
         said = capsys.readouterr().out
         for secret in module.SECRETS:
             assert secret not in said
+
+
+def test_a_verdict_names_the_cell_that_it_judged():
+    """The cell is edited but not run again; another one is the reader's helper, which fails."""
+    shell = InteractiveShell()
+    try:
+        InteractiveShell._instance = shell  # what get_ipython() returns
+        assert shell.run_cell("def helper(x):\n    return x[7]", store_history=True).success
+        shell.run_cell("def sizes():\n    return helper([28, 13])", store_history=True)
+        with capture_output() as shown:
+            assert not exercises.check_sizes(shell.user_ns["sizes"])
+    finally:
+        InteractiveShell._instance = None
+    (verdict,) = shown.outputs
+    text, html = verdict.data["text/plain"], verdict.data["text/html"]
+    assert text.splitlines()[0] == (
+        "Exercise 1.1: your function stopped with IndexError. list index out of range"
+    )
+    assert text.splitlines()[1] == "It was at line 2 of cell [1]: return x[7]"
+    assert text.splitlines()[2] == "Judged: `sizes` as cell [2] defined it when it was last run."
+    assert "<pre>def sizes():" in html and "✗ Exercise 1.1" in html
+
+
+def test_a_verdict_is_safe_to_show():
+    verdict = common.Verdict("Exercise 1.1: not yet", ["Expected <b>, got 3."])
+    assert "&lt;b&gt;" in verdict._repr_html_() and repr(verdict).endswith("Expected <b>, got 3.")
