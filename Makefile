@@ -6,6 +6,8 @@
 #   make train TORCH=cpu
 # Anything after `make train` goes in ARGS:
 #   make train ARGS="--preset mnist64 --seed 3"
+# the number of a notebook to begin anew in NOTEBOOK:
+#   make anew NOTEBOOK=05
 # and after `make bench`, which then measures these parts only, in PARTS:
 #   make bench PARTS="startup scaling"
 
@@ -17,13 +19,19 @@ PIP := $(BIN)/python -m pip install --constraint constraints.txt
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab test unit nbval handout notebooks figures results bench format types
+.PHONY: train lab anew changes test unit nbval handout notebooks figures results bench format types
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
 
 lab: .venv/installed
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/python -m notebooks
+
+anew: .venv/installed
+	$(BIN)/python -m notebooks anew $(or $(NOTEBOOK),which)
+
+changes: .venv/installed
+	$(BIN)/python -m notebooks changes
 
 test: .venv/installed
 	@echo "Tests of the package, the house and the exercises: 2 to 5 minutes on 2 cores. Then all notebooks again: 3 to 10."
