@@ -120,11 +120,7 @@ def main(arguments: list[str]) -> None:
         print(f"A fresh copy is in {MINE.name}/." + f" Yours is now {aside.name}." * aside.exists())
     elif arguments == ["changes"]:
         for name, lines in changes().items():
-            print(
-                f"{name}\n"
-                + "\n".join(lines)
-                + f"\nTo begin it anew: make anew NOTEBOOK={name[:2]}\n"
-            )
+            print(name, *lines, f"To begin it anew: make anew NOTEBOOK={name[:2]}\n", sep="\n")
         if not changes():
             print("The course has not changed since you began.")
     elif all(argument.startswith("-") for argument in arguments):

@@ -1,0 +1,169 @@
+"""JupyterLab as a reader meets it: the start page, the player's buttons, a run that is stopped."""
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def run_all(page):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def test_make_lab_opens_the_map_and_reaches_the_readme(page, lab):
+    page.goto(lab[0])
+    start = page.locator(".jp-MarkdownViewer:visible")
+    start.get_by_text("Click on a notebook to open it.").wait_for()
+    assert start.locator("tr").count() >= 12 and "40 min" in start.inner_text()
+    page.wait_for_timeout(3000)  # for the question about news, which should not come
+    assert page.locator(".Toastify__toast").count() == 0
+    start.get_by_role("link", name="03 Activations").click()
+    page.locator(".jp-NotebookPanel:visible").get_by_role("strong").get_by_text(
+        "You will"
+    ).wait_for()
+    page.locator(".jp-BreadCrumbs-home").click()
+    page.locator(".jp-DirListing-item").get_by_text("README.md").dblclick()
+    page.locator(".jp-MarkdownViewer:visible").get_by_text("Two commands").wait_for()
+
+
+PLAYER = """
+import matplotlib.pyplot as plt
+from dcgan_utils.drawing import animations, plots
+
+def draw(moment):
+    ax = plots.new_axes(6, 7)
+    ax.bar(range(5), [place == moment for place in range(5)])
+    return ax
+
+animations.Player(animations.animate(draw, 5, seconds=0.2), "a bar that moves", start=1)
+"""
+
+
+def test_player_is_pressed_and_the_picture_changes(page, open_notebook):
+    first, second = open_notebook("player", PLAYER, "2").all()
+    run_all(page)
+    player = page.locator(".dcgan-player")
+    picture, slider = player.locator("img"), player.locator("input")
+    player.get_by_text("2 / 5").wait_for()
+    seen = {}
+
+    def now(place):
+        """Wait for a moment, and say whether its picture is shown and no other's."""
+        player.get_by_text(f"{place} / 5", exact=True).wait_for()
+        source = picture.get_attribute("src")
+        assert seen.setdefault(place, source) == source
+        assert len(set(seen.values())) == len(seen)
+        assert picture.evaluate("image => image.naturalWidth") > 100
+
+    now(2)
+    player.get_by_text("Step").click()
+    now(3)
+    player.get_by_text("Back").click()
+    player.get_by_text("Back").click()
+    now(1)
+    picture.click()
+    for key, place in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
+        page.keyboard.press(key)
+        now(place)
+    slider.focus()
+    page.keyboard.press("ArrowRight")  # one moment, not two
+    now(3)
+    slider.fill("4")
+    now(5)
+    player.get_by_text("Play").click()  # at the end: from the beginning
+    now(5)  # after it has run to the end again
+    player.get_by_text("Play").wait_for()
+    picture.click()
+    page.keyboard.press("Space")
+    player.get_by_text("Pause").click()
+    player.get_by_text("Play").wait_for()
+    place = player.locator("output").inner_text()
+    page.wait_for_timeout(1000)
+    assert player.locator("output").inner_text() == place
+    assert "jp-mod-collapsed" not in first.get_attribute("class")  # no key reached the notebook
+    player.scroll_into_view_if_needed()
+    box = player.bounding_box()
+    assert box["height"] < 0.75 * 768 and box["y"] + box["height"] <= 768
+
+
+TRAINING = """
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.runs.progress import NotebookProgress
+from dcgan_utils.training import Training
+
+config = preset("smoke", data="embedded", steps=20_000)
+training = Training(config, load_images(config))
+progress = NotebookProgress(training, redraws=400)
+"""
+RUN = """
+with progress:
+    finished = training.run(on_report=progress)
+"""
+WATCH = """cell => {
+    window.heights = new Set();
+    const look = () => {
+        const area = cell.querySelector(".jp-OutputArea-output img");
+        if (area) window.heights.add(Math.round(area.getBoundingClientRect().height));
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_a_run_is_stopped_goes_on_and_is_drawn_again_when_it_is_over(page, open_notebook):
+    code = open_notebook("training", TRAINING, RUN, "print('past', 'it')", "training.total = 0")
+    run, after = code.nth(1), code.nth(2)
+    picture = run.locator(".jp-OutputArea-output img")
+    run_all(page)
+    picture.wait_for()
+    run.evaluate(WATCH)
+    first = picture.get_attribute("src")
+    page.wait_for_function("src => ![...document.images].some((i) => i.src === src)", arg=first)
+    page.wait_for_timeout(3000)
+    assert picture.count() == 1  # the pictures do not pile up
+    assert len(page.evaluate("[...window.heights]")) == 1  # nor does the page jump
+    stop = page.locator("[data-command='notebook:interrupt-kernel']:visible")
+
+    def stopped_at():
+        stop.click()
+        message = run.locator(".jp-RenderedText[data-mime-type*=error]")
+        message.get_by_text("run this cell again").wait_for()
+        assert message.bounding_box()["height"] < 150 and picture.count() == 1
+        return int(re.search(r"after step ([\d,]+)", message.inner_text())[1].replace(",", ""))
+
+    step = stopped_at()
+    page.wait_for_timeout(1000)
+    assert "past it" not in after.inner_text()  # "Run All" has not run on
+    run.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    picture.wait_for()
+    page.wait_for_timeout(2000)
+    assert stopped_at() > step  # from where it stood
+    code.nth(3).locator(".jp-InputArea-editor").click()  # no step is left
+    page.keyboard.press("Control+Enter")
+    run.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    run.get_by_text("run this cell again").wait_for(state="detached")
+    picture.wait_for()
+    assert picture.count() == 1
+
+
+EXERCISE = """
+from dcgan_utils.exercises import check_sizes
+
+def sizes():
+    return [28, 13]
+"""
+
+
+def test_a_verdict_is_large_and_names_the_cell(page, open_notebook):
+    code = open_notebook("exercise", EXERCISE, "_ = check_sizes(sizes)")
+    run_all(page)
+    verdict = code.nth(1).locator(".jp-RenderedHTML")
+    verdict.get_by_text("✗ Exercise 1.1: not yet").wait_for()
+    assert verdict.get_by_text("as cell [1] defined it").is_visible()
+    verdict.get_by_text("The definition judged").click()
+    assert verdict.locator("pre").get_by_text("return [28, 13]").is_visible()
