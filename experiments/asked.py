@@ -73,9 +73,9 @@ def make_room(layers: nn.Sequential) -> None:
             layers[place] = type(layer)(
                 layer.in_channels + CLASSES,
                 layer.out_channels,
-                layer.kernel_size,
-                layer.stride,
-                layer.padding,
+                layer.kernel_size[0],
+                layer.stride[0],
+                int(layer.padding[0]),
                 bias=layer.bias is not None,
             )
 
