@@ -81,7 +81,14 @@ def open_notebook(page, lab):
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, lab[1] / "my_notebooks" / f"{name}.ipynb")
         page.goto(f"{lab[0]}/lab/tree/my_notebooks/{name}.ipynb?reset")
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]:visible").wait_for()
+        page.locator(".jp-NotebookPanel:visible .jp-CodeCell").first.wait_for()
+        for _ in range(PATIENCE // 200):
+            sessions = page.request.get(f"{lab[0]}/api/sessions").json()
+            kernels = [s["kernel"] for s in sessions if s["path"].endswith(f"/{name}.ipynb")]
+            if any(k["execution_state"] == "idle" and k["connections"] for k in kernels):
+                break
+            page.wait_for_timeout(200)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         return page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
 
     return opened
