@@ -149,11 +149,6 @@ def smooth(values: Tensor, window: int) -> Tensor:
     return (sums - before) / counts
 
 
-def running_mean(history: History, key: str) -> Tensor:
-    """Return a metric's running mean (rows,) over a fortieth of the rows that there are."""
-    return smooth(history[key], max(1, len(history) // 40))
-
-
 def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, float]:
     """Draw all metrics of one quantity, faint for each row and bold as running means.
 
@@ -167,7 +162,7 @@ def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, f
     means = {}
     for metric in history.metrics:
         if metric.quantity == quantity:
-            mean = running_mean(history, metric.key)
+            mean = smooth(history[metric.key], max(1, len(history) // 40))
             color = COLORS[metric.color]
             ax.plot(history["step"], history[metric.key], color=color, alpha=0.15, linewidth=0.6)
             ax.plot(history["step"], mean, color=color, linewidth=2.2, label=metric.label)

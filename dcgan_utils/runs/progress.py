@@ -12,7 +12,6 @@ from ..drawing.plots import (
     image_grid,
     in_style,
     loss_curves,
-    running_mean,
     score_curves,
     to_png,
 )
@@ -136,13 +135,14 @@ class NotebookProgress:
             self.handle.update(picture)
 
     def _header(self) -> str:
-        """Return a bar with step and time, and below it the running means that the curves show."""
+        """Return a bar with step and time, and below it running means."""
         run, metrics = self.training, self.training.objective.metrics
         done = "█" * round(24 * run.step / run.total)
         width = len(str(run.total))  # so that nothing moves when a digit is added
         left = run.seconds / max(run.step, 1) * (run.total - run.step)
         time = f"{minutes(left)} left" if left else f"took {minutes(run.seconds)}"
-        means = {m.key: running_mean(run.history, m.key)[-1].item() for m in metrics}
+        last = -max(25, len(run.history) // 40)  # in a long run, as many as the curves' means
+        means = {m.key: run.history[m.key][last:].mean().item() for m in metrics}
         when = "now" if left else "at the end"
         return (
             f"{done:░<24}  step {run.step:>{width}} of {run.total}, {time}\n"

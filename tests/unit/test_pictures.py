@@ -242,11 +242,11 @@ def test_progress_in_a_notebook_shows_in_each_cell_how_the_run_stands(run, outpu
 
 
 def test_header_in_a_notebook_gives_running_means_and_does_not_move(run):
-    run.history.rows[-1, 2:] = 9.0  # a single step, mean over two rows with the one before
+    run.history.rows[-1, 2:] = 9.0  # one step of 25
     run.step, run.total, run.seconds = 75, 1000, 10.0
     first = NotebookProgress(run)._header()
     assert "step   75 of 1000, 2:03 left" in first
-    assert "now:  Loss_D 5.00  Loss_G 5.50  D(x) 4.90  D(G(z)) 4.65/4.60" in first
+    assert "now:  Loss_D 1.32  Loss_G 2.28  D(x) 1.13  D(G(z)) 0.65/0.55" in first
     run.step = 1000
     last = NotebookProgress(run)._header()
     assert "step 1000 of 1000, took 0:10" in last and "at the end:  Loss_D" in last
