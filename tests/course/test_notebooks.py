@@ -158,3 +158,12 @@ def test_readme_and_teachers_page_give_the_minutes_that_the_notebooks_give():
             rf"^\| {number} .+\| {read} min \|.+\| {exercises} min \|$", TEACHERS, re.M
         )
         assert re.search(rf"^## {number} ", TEACHERS, re.M)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_end_with_links_to_the_ones_before_and_after(path):
+    place = NOTEBOOKS.index(path)
+    neighbors = [NOTEBOOKS[k].name for k in (place - 1, place + 1) if 0 <= k < len(NOTEBOOKS)]
+    last = nbformat.read(path, as_version=4).cells[-1].source
+    assert re.findall(r"\]\((\d\d_\w+\.ipynb)\)", last) == neighbors
+    assert "(../README.md" in last
