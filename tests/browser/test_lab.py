@@ -114,7 +114,9 @@ WATCH = """cell => {
 
 
 def test_a_run_is_stopped_goes_on_and_is_drawn_again_when_it_is_over(page, open_notebook):
-    code = open_notebook("training", TRAINING, RUN, "print('past', 'it')", "training.total = 0")
+    code = open_notebook(
+        "training", TRAINING, RUN, "print('past', 'it')", "training.total = training.step"
+    )
     run, after = code.nth(1), code.nth(2)
     picture = run.locator(".jp-OutputArea-output img")
     run_all(page)
