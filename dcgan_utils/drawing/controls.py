@@ -1,13 +1,21 @@
-"""Sliders in JupyterLab: a thin shell around a function that draws."""
+"""Sliders in JupyterLab: a thin shell around a function that draws, and what notebook 03 draws."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .plots import to_png
+import torch
+from matplotlib.axes import Axes
+from torch.nn.functional import leaky_relu
+
+from .plots import COLORS, in_style, new_axes, to_png
 
 
 def sliders(
-    draw: Callable[[list[float]], Any], names: Sequence[str], limit: float, step: float = 0.5
+    draw: Callable[[list[float]], Any],
+    names: Sequence[str],
+    limit: float | Sequence[tuple[float, float]],
+    step: float = 0.5,
+    start: Sequence[float] | None = None,
 ) -> Any:
     """Return a column of sliders with the picture that belongs to them.
 
@@ -20,9 +28,11 @@ def sliders(
     names
         What each slider moves.
     limit
-        The sliders go from -limit to limit, and stand at 0.
+        The sliders go from -limit to limit; or the least and the largest value of each.
     step
         By how much a slider moves at a time.
+    start
+        Where each stands at first; by default at 0.
 
     Returns
     -------
@@ -32,9 +42,10 @@ def sliders(
     import ipywidgets  # which takes half a second, and is needed for this alone
 
     picture = ipywidgets.Image(format="png")
+    ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
     column = [
-        ipywidgets.FloatSlider(0, min=-limit, max=limit, step=step, description=name)
-        for name in names
+        ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name)
+        for name, (low, high), value in zip(names, ends, start or [0.0] * len(names))
     ]
 
     def show(_: object = None) -> None:
@@ -44,3 +55,39 @@ def sliders(
         slider.observe(show, "value")
     show()
     return ipywidgets.VBox([*column, picture])
+
+
+def negative_share(mean: float, deviation: float) -> float:
+    """Return which share of the sums from N(mean, deviation^2) is negative."""
+    return torch.distributions.Normal(mean, deviation).cdf(torch.tensor(0.0)).item()
+
+
+@in_style
+def activation_on_sums(leak: float, mean: float, deviation: float, ax: Axes | None = None) -> Axes:
+    """Draw a LeakyReLU, and which part of it a unit uses whose sums are normally distributed.
+
+    Parameters
+    ----------
+    leak
+        Slope of the activation below 0; 0 makes it ReLU.
+    mean, deviation
+        Of the unit's sums over the examples.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        Its title says how many of the sums are negative, and the mean gradient.
+    """
+    sums = torch.linspace(-8, 8, 801)
+    density = torch.distributions.Normal(mean, deviation).log_prob(sums).exp()
+    below = negative_share(mean, deviation)
+    ax = ax or new_axes(6.5, 3.6)
+    ax.fill_between(sums, 4 * density / density.max(), color=COLORS["reference"], alpha=0.25)
+    ax.plot(sums, leaky_relu(sums, leak), color=COLORS["leaky relu"], linewidth=2.5)
+    ax.axvline(0, color=COLORS["reference"], linestyle=":")
+    ax.set(xlim=(-8, 8), ylim=(-2, 5), xlabel="a unit's sum", ylabel="value; density in gray")
+    gradient = 1 - below + leak * below
+    ax.set_title(f"{below:.0%} of the sums are negative; mean gradient {gradient:.2f}")
+    return ax

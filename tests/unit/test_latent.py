@@ -1,5 +1,7 @@
 """Ways between latent vectors, the search for one, sums of them, and the sliders."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -208,3 +210,25 @@ def test_a_slider_draws_anew():
     assert (slant.min, slant.max, weight.description) == (-4, 4, "weight")
     slant.value = 1.5
     assert asked[-1] == [1.5, 0] and bytes(picture.value) != before
+
+
+def test_sliders_have_ends_of_their_own():
+    pytest.importorskip("ipywidgets")
+    column = controls.sliders(
+        lambda values: plots.new_axes(1, 1), ["leak", "mean"], [(0, 1), (-6, 6)], 0.1, [0.2, -3]
+    )
+    leak, mean, _ = column.children
+    assert (leak.min, leak.max, leak.value) == (0, 1, 0.2)
+    assert (mean.min, mean.max, mean.value) == (-6, 6, -3)
+
+
+@pytest.mark.parametrize("leak, mean, deviation", [(0.0, 0.0, 1.0), (0.2, -3.0, 1.5)])
+def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
+    """Against 200,000 drawn sums and autograd's gradient."""
+    random = torch.Generator().manual_seed(0)
+    sums = torch.empty(200_000).normal_(mean, deviation, generator=random).requires_grad_()
+    torch.nn.functional.leaky_relu(sums, leak).sum().backward()
+    title = controls.activation_on_sums(leak, mean, deviation).get_title("left")
+    below, gradient = re.match(r"(\d+)% of .* gradient ([\d.]+)$", title).groups()
+    assert int(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
+    assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
