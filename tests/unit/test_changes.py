@@ -109,7 +109,7 @@ def test_wasserstein_clips_steps_three_times_and_names_its_metrics(monkeypatch, 
     assert not torch.equal(before, training.generator.main[0].weight)
     assert max(p.abs().max() for p in training.discriminator.parameters()) <= 0.01
     training.run(reports.append)
-    line = describe(reports[-1], training.objective.metrics)
+    line = describe(reports[-1].metrics, training.objective.metrics)
     assert line.startswith("−gap ") and "critic of x " in line and "of G(z) " in line
     curves = plots.score_curves(training.history).get_legend_handles_labels()[1]
     assert curves == ["critic of x", "of G(z) before D's step", "of G(z) after"]
