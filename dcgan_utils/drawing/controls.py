@@ -1,6 +1,6 @@
-"""Sliders in JupyterLab: a thin shell around a function that draws, and what notebook 03 draws."""
+"""Sliders and buttons in JupyterLab, around functions that draw, and what notebook 03 draws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -91,3 +91,45 @@ def activation_on_sums(leak: float, mean: float, deviation: float, ax: Axes | No
     gradient = 1 - below + leak * below
     ax.set_title(f"{below:.0%} of the sums are negative; mean gradient {gradient:.2f}")
     return ax
+
+
+def buttons(
+    draw: Callable[[], Any],
+    presses: Mapping[str, Callable[[], object]],
+    rates: Mapping[str, tuple[float, Callable[[float], object]]] | None = None,
+) -> Any:
+    """Return a row of buttons, a slider for each rate, and the picture that answers them.
+
+    It needs a running kernel, and each run makes another widget: keep it out of a stored notebook.
+
+    Parameters
+    ----------
+    draw
+        Draws how things stand into new axes and returns them; called after each press or move.
+    presses
+        What each button is called, and what it does before the picture is drawn again.
+    rates
+        What each slider is called: the rate at which it stands, and what is told where it is moved.
+
+    Returns
+    -------
+    ipywidgets.VBox
+        The buttons in a row, the sliders from 0.0001 to 0.1, and below them the picture.
+    """
+    import ipywidgets  # which takes half a second, and is needed for this alone
+
+    picture = ipywidgets.Image(format="png")
+
+    def answer(do: Callable[[], object]) -> None:
+        do()
+        picture.value = to_png(draw(), 80)
+
+    row, column = [], []
+    for name, press in presses.items():
+        row.append(ipywidgets.Button(description=name))
+        row[-1].on_click(lambda _, press=press: answer(press))
+    for name, (rate, move) in (rates or {}).items():
+        column.append(ipywidgets.FloatLogSlider(rate, min=-4, max=-1, step=0.1, description=name))
+        column[-1].observe(lambda change, move=move: answer(lambda: move(change["new"])), "value")
+    answer(lambda: None)
+    return ipywidgets.VBox([ipywidgets.HBox(row), *column, picture])

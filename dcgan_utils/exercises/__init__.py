@@ -50,6 +50,7 @@ from .judging import (
 )
 from .latent_space import check_clean_direction, check_completion, check_norms
 from .rules import check_instance_norm, check_luck, check_permutation
+from .the_game import check_best_discriminator, check_dirac_step, check_penalty
 from .training import (
     check_discriminator_loss,
     check_generator_step,
@@ -64,6 +65,7 @@ __all__ = [
     "check_alarm",
     "check_batch_norm_images",
     "check_batch_norm_predictions",
+    "check_best_discriminator",
     "check_best_told",
     "check_build_discriminator",
     "check_cheat",
@@ -74,6 +76,7 @@ __all__ = [
     "check_completion",
     "check_convolution",
     "check_dead_share",
+    "check_dirac_step",
     "check_discriminator_activations",
     "check_discriminator_loss",
     "check_divergence",
@@ -90,6 +93,7 @@ __all__ = [
     "check_norms",
     "check_order",
     "check_parameter_count",
+    "check_penalty",
     "check_permutation",
     "check_readings",
     "check_receptive_field",
