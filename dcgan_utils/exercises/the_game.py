@@ -74,7 +74,7 @@ def check_dirac_step(function: Callable[[float, float, float, bool], Any]) -> bo
     """Check exercise 0.2: a step of each player of the Dirac-GAN, in turn and together."""
 
     def check() -> None:
-        starts = [(1.0, 1.0, 0.2), (-0.7, 1.3, 0.5), (2.0, -0.4, 0.1)]
+        starts = [(-0.7, 1.3, 0.5), (1.0, 1.0, 0.2), (2.0, -0.4, 0.1)]
         for (theta, psi, rate), together in itertools.product(starts, (True, False)):
             got = function(theta, psi, rate, together)
             require_answer(got, (tuple, list), "two numbers, theta and psi")

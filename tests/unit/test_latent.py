@@ -232,3 +232,36 @@ def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
     below, gradient = re.match(r"(\d+)% of .* gradient ([\d.]+)$", title).groups()
     assert int(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
     assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
+
+
+def test_a_button_does_what_it_says_and_shows_it():
+    pytest.importorskip("ipywidgets")
+    state = {"step": 0, "rate": 0.01}
+
+    def draw():
+        ax = plots.new_axes(1, 1)
+        ax.set_title(f"{state['step']} at {state['rate']:g}")
+        return ax
+
+    board = controls.buttons(
+        draw,
+        {
+            "step": lambda: state.update(step=state["step"] + 1),
+            "reset": lambda: state.update(step=0),
+        },
+        {"rate": (0.01, lambda rate: state.update(rate=rate))},
+    )
+    row, rate, picture = board.children
+    step, reset = row.children
+    first = bytes(picture.value)
+    assert first.startswith(b"\x89PNG") and (step.description, reset.description) == (
+        "step",
+        "reset",
+    )
+    step.click()
+    step.click()
+    assert state["step"] == 2 and bytes(picture.value) != first
+    reset.click()
+    assert state["step"] == 0 and bytes(picture.value) == first
+    rate.value = 0.1
+    assert state["rate"] == pytest.approx(0.1) and bytes(picture.value) != first
