@@ -80,7 +80,7 @@ def check_dirac_step(function: Callable[[float, float, float, bool], Any]) -> bo
             require_answer(got, (tuple, list), "two numbers, theta and psi")
             if len(got) != 2:
                 raise Wrong(f"Expected theta and psi, got {len(got)} numbers.")
-            mine = tuple(float(value) for value in got)
+            mine = (float(got[0]), float(got[1]))
             right = _dirac_step(theta, psi, rate, together)
             if _close(mine, right):
                 continue
