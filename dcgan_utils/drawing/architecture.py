@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
 from torch import Tensor, nn
 
-from .plots import COLORS, in_style, new_axes
+from .plots import COLORS, in_style, new_axes, tile
 
 # Of a drawing, in inches.
 _WIDTH, _HEIGHT = 10.0, 3.4
@@ -171,6 +172,73 @@ def _steps(layers: Sequence[Layer], shape: tuple[int, ...]) -> list[list[Layer]]
         steps[-1].append(layer)
         shape = layer.output
     return steps
+
+
+def feature_maps(network: nn.Module, x: Tensor) -> list[Tensor]:
+    """Return what stands between the convolutions of a network for the first of a batch.
+
+    Parameters
+    ----------
+    network
+        As for `trace`; it is left as it was.
+    x
+        What it takes, batch first.
+
+    Returns
+    -------
+    list of Tensor
+        x itself, then one (channels, height, width) for each step that `draw_network` draws.
+    """
+    outputs: dict[str, Tensor] = {}
+    steps = _steps(trace(network, x), tuple(x.shape[1:]))
+    network = copy.deepcopy(network).eval()
+    for name, module in network.named_modules():
+        module.register_forward_hook(lambda *seen, name=name: outputs.update({name: seen[2]}))
+    with torch.no_grad():
+        network(x[:1])
+    return [x[0], *(outputs[step[-1].name][0] for step in steps)]
+
+
+@in_style
+def draw_feature_maps(network: nn.Module, x: Tensor, count: int = 16) -> list[Axes]:
+    """Draw what one input becomes on its way: some maps of each layer, side by side.
+
+    Parameters
+    ----------
+    network, x
+        As for `feature_maps`.
+    count
+        Maps of each layer: those that differ most from pixel to pixel, each from its least value
+        (black) to its largest (white). Of a layer of single numbers all are drawn, as a square.
+
+    Returns
+    -------
+    list of Axes
+        One for x and for each step.
+    """
+    layers = feature_maps(network, x)
+    axes = plt.subplots(1, len(layers), figsize=(_WIDTH, 2.3))[1]
+    for ax, maps in zip(axes, layers):
+        channels, side = _block(tuple(maps.shape))
+        maps = maps.reshape(channels, side, side)  # a vector's numbers are maps of one pixel
+        if side > 1:
+            maps = maps[maps.flatten(1).std(dim=1).argsort(descending=True)[:count]]
+        low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+        if side == 1:
+            low, high = low.amin(), high.amax()  # numbers are compared with one another
+        shown = ((maps - low) / (high - low).clamp(min=1e-6) * 255).round().byte()
+        columns = math.ceil(len(shown) ** 0.5)
+        ax.imshow(
+            tile(shown[:, None], columns, gap=max(side // 8, int(side > 1))),
+            interpolation="nearest",
+        )
+        ax.set_title(
+            _size(channels, side)
+            if channels * side > 1
+            else f"logit {maps.item():.1f}".replace("-", "−")
+        )
+        ax.axis("off")
+    return list(axes)
 
 
 def _block(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -83,13 +83,13 @@ def activation_on_sums(leak: float, mean: float, deviation: float, ax: Axes | No
     sums = torch.linspace(-8, 8, 801)
     density = torch.distributions.Normal(mean, deviation).log_prob(sums).exp()
     below = negative_share(mean, deviation)
-    ax = ax or new_axes(6.5, 3.6)
+    ax = ax or new_axes(6.5, 3.8)
     ax.fill_between(sums, 4 * density / density.max(), color=COLORS["reference"], alpha=0.25)
     ax.plot(sums, leaky_relu(sums, leak), color=COLORS["leaky relu"], linewidth=2.5)
     ax.axvline(0, color=COLORS["reference"], linestyle=":")
     ax.set(xlim=(-8, 8), ylim=(-2, 5), xlabel="a unit's sum", ylabel="value; density in gray")
     gradient = 1 - below + leak * below
-    ax.set_title(f"{below:.0%} of the sums are negative; mean gradient {gradient:.2f}")
+    ax.set_title(f"{below:.1%} of the sums are negative,\nmean gradient {gradient:.2f}")
     return ax
 
 

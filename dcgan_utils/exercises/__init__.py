@@ -19,8 +19,8 @@ from .batch_norm import (
 from .building import (
     check_build_discriminator,
     check_mended_generator,
-    check_parameter_count,
     check_small_generator,
+    check_stuck_parameters,
 )
 from .conditional import (
     check_best_told,
@@ -101,6 +101,7 @@ __all__ = [
     "check_scaled",
     "check_sizes",
     "check_small_generator",
+    "check_stuck_parameters",
     "check_to_gray_levels",
     "check_training",
     "check_transposed_convolution",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..networks import Discriminator, Generator, feature_widths
+from ..networks import Discriminator, Generator, initialize_weights
 from .common import Wrong, judge, require_answer
 
 
@@ -54,31 +54,70 @@ def check_small_generator(function: Callable[[], tuple[list[tuple], int]]) -> bo
     return judge("4.1", check, function)
 
 
-def check_parameter_count(function: Callable[[int, int, int, int], int]) -> bool:
-    """Check exercise 4.2: the parameters of a generator by formula."""
+class _WithSpare(nn.Module):
+    """A network that holds a layer which nobody calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.spare = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the first layer makes of x."""
+        return self.used(x)
+
+
+def _stuck_cases() -> list[tuple[str, nn.Module, torch.Tensor, list[str]]]:
+    """Return what is wrong, a network, its input, and the names of what does not learn."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.empty(8, 1, 16, 16).uniform_(-1, 1, generator=random)
+    healthy, muted = Discriminator(16, 1, 4), Discriminator(16, 1, 4)
+    for network in (healthy, muted):
+        initialize_weights(network, random)
+    muted(x).sum().backward()  # what an earlier step left behind
+    last = muted.main[-1]
+    assert isinstance(last, nn.Conv2d)
+    last.weight.data.zero_()
+    dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    half = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    for layer, units in ((dead[0], slice(0, 4)), (half[0], slice(0, 2))):
+        assert isinstance(layer, nn.Linear)
+        layer.bias.data[units] = -100.0
+        layer.bias.data[units.stop :] = 100.0
+    rows = torch.empty(8, 3).normal_(generator=random)
+    names = [name for name, _ in muted.named_parameters()]
+    return [
+        ("a healthy discriminator", healthy, x, []),
+        ("a network with a layer that is never called", _WithSpare(), rows, ["spare"]),
+        ("a network whose ReLUs are all off", dead, rows, ["0.weight", "0.bias", "2.weight"]),
+        ("a network half of whose ReLUs are off", half, rows, []),
+        ("a discriminator whose last layer is zero, after a step", muted, x, names[:-1]),
+    ]
+
+
+def check_stuck_parameters(function: Callable[[nn.Module, torch.Tensor], list[str]]) -> bool:
+    """Check exercise 4.2: the names of the parameters that no gradient reaches."""
 
     def check() -> None:
-        for settings in ((16, 1, 10, 4), (64, 3, 100, 128), (32, 1, 100, 32), (256, 3, 7, 2)):
-            got = function(*settings)
-            require_answer(got, (int, float), "a whole number")
-            with torch.device("meta"):
-                expected = _count(Generator(*settings))
-            if got == expected:
-                continue
-            size, channels, latent_size, width = settings
-            widths = feature_widths(size, width)
-            hints = {
-                expected - 2 * sum(widths): "Is something missing that follows each convolution?",
-                expected + 2 * sum(widths): "Running statistics are buffers, not parameters.",
-                expected + sum(widths) + channels: "The convolutions have no bias.",
-                expected + 2 * channels: "Which rule speaks of batch norm at G's output?",
-                expected - 16 * width * channels: "Is the layer that makes the image missing?",
-                expected - 16 * latent_size * widths[0]: "Is the layer that takes z missing?",
-            }
-            hint = hints.get(
-                got, "Compare with the list of maps and the two formulas of section 7."
-            )
-            raise Wrong(f"Expected {expected:,} for Generator{settings}, got {got:,}. {hint}")
+        for case, network, x, stuck in _stuck_cases():
+            names = [name for name, _ in network.named_parameters()]
+            expected = {n for n in names if any(n == s or n.startswith(f"{s}.") for s in stuck)}
+            got = function(network, x)
+            require_answer(got, (list, tuple, set), "a list of names")
+            if unknown := [name for name in got if name not in names]:
+                raise Wrong(f"{unknown[0]!r} is no parameter of the network. See check 2.")
+            wrongly, missing = set(got) - expected, expected - set(got)
+            if expected and set(got) == set(names) - expected:
+                raise Wrong(f"For {case}: those are the parameters that do learn.")
+            if wrongly:
+                raise Wrong(
+                    f"For {case}: {sorted(wrongly)[0]} does get a gradient. Some of its numbers "
+                    f"may be zero; when is a whole tensor stuck?"
+                )
+            if missing:
+                raise Wrong(
+                    f"For {case}: {sorted(missing)[0]} is missing. Was its gradient made by this "
+                    f"call, and can it be there and yet move nothing?"
+                )
 
     return judge("4.2", check, function)
 

@@ -10,7 +10,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_utils.drawing import architecture
-from dcgan_utils.drawing.architecture import draw_network, trace
+from dcgan_utils.drawing.architecture import (
+    draw_feature_maps,
+    draw_network,
+    feature_maps,
+    trace,
+)
 from dcgan_utils.networks import Discriminator, Generator
 
 GENERATOR = Generator(32, 3, 10, 4), torch.zeros(2, 10)
@@ -101,3 +106,47 @@ def test_other_networks_can_be_drawn():
 def test_the_example_is_true():
     result = doctest.testmod(architecture)
     assert result.attempted > 0 and result.failed == 0
+
+
+def test_feature_maps_are_those_of_a_forward_pass_by_hand():
+    network = Generator(16, 1, 5, 2).eval()
+    z = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    main = network.main
+    with torch.no_grad():
+        first = main[2](main[1](main[0](z[:1, :, None, None])))  # (1, 4, 4, 4)
+        second = main[5](main[4](main[3](first.clone())))  # (1, 2, 8, 8)
+        image = network(z)[0]
+    found = feature_maps(network, z)
+    assert [tuple(maps.shape) for maps in found] == [(5,), (4, 4, 4), (2, 8, 8), (1, 16, 16)]
+    for maps, expected in zip(found, (z[0], first[0], second[0], image)):
+        assert torch.allclose(maps, expected, atol=1e-6)
+
+
+def test_feature_maps_of_a_network_in_training_leave_it_as_it_was():
+    network = Discriminator(16, 1, 2).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    draw_feature_maps(network, torch.ones(4, 1, 16, 16))
+    plt.close("all")
+    assert network.training and not list(network.main[0]._forward_hooks)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_the_maps_that_differ_most_are_drawn_from_black_to_white():
+    """Of three maps, a flat one, a gentle and a steep slope, two are asked for."""
+    layer = nn.Conv2d(1, 3, 1, bias=False)
+    layer.weight.data = torch.tensor([0.0, 1.0, -2.0]).reshape(3, 1, 1, 1)
+    x = torch.arange(4.0).reshape(1, 1, 2, 2)
+    _, ax = draw_feature_maps(layer, x, count=2)
+    shown = ax.images[0].get_array()[..., 0]
+    plt.close("all")
+    assert ax.get_title("left") == "2×2×3"
+    assert shown[:2, :2].tolist() == [[255, 170], [85, 0]]  # the steep one, which falls
+    assert shown[:2, -2:].tolist() == [[0, 85], [170, 255]]
+
+
+def test_a_logit_is_written_and_a_latent_vector_is_a_square():
+    axes = draw_feature_maps(Discriminator(16, 1, 2), torch.ones(1, 1, 16, 16))
+    assert axes[-1].get_title("left").startswith("logit ")
+    z = draw_feature_maps(Generator(16, 1, 9, 2), torch.arange(9.0)[None])[0]
+    assert z.images[0].get_array().shape[:2] == (3, 3) and z.get_title("left") == "1×1×9"
+    plt.close("all")

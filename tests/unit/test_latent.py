@@ -229,8 +229,8 @@ def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
     sums = torch.empty(200_000).normal_(mean, deviation, generator=random).requires_grad_()
     torch.nn.functional.leaky_relu(sums, leak).sum().backward()
     title = controls.activation_on_sums(leak, mean, deviation).get_title("left")
-    below, gradient = re.match(r"(\d+)% of .* gradient ([\d.]+)$", title).groups()
-    assert int(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
+    below, gradient = re.match(r"([\d.]+)% of .*\nmean gradient ([\d.]+)$", title).groups()
+    assert float(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
     assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
 
 

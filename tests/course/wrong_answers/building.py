@@ -5,22 +5,25 @@ from torch import nn
 from dcgan_utils.exercises import (
     check_build_discriminator,
     check_mended_generator,
-    check_parameter_count,
     check_small_generator,
+    check_stuck_parameters,
 )
-from dcgan_utils.networks import feature_widths
 
 SHAPES = [(16, 4, 4), (8, 8, 8), (3, 16, 16)]
 
 
-def count(norms=2, last_norm=False, bias=False, drop_last=False, drop_first=False, kernel=16):
-    """Return a parameter count with chosen faults."""
+def stuck(fresh=True, missing=True, test=lambda grad: not grad.any(), flip=False):
+    """Return an answer to 4.2 with chosen faults."""
 
-    def function(image_size, channels, latent_size, width):
-        maps = [latent_size, *feature_widths(image_size, width), channels]
-        pairs = list(zip(maps, maps[1:]))[1 if drop_first else 0 : -1 if drop_last else None]
-        total = sum(kernel * a * b for a, b in pairs) + norms * sum(maps[1:-1])
-        return total + 2 * channels * last_norm + bias * sum(maps[1:])
+    def function(network, x):
+        if fresh:
+            network.zero_grad()
+        network(x).sum().backward()
+        return [
+            name
+            for name, parameter in network.named_parameters()
+            if flip != (missing if parameter.grad is None else test(parameter.grad))
+        ]
 
     return function
 
@@ -84,14 +87,14 @@ WRONG = [
     (check_small_generator, lambda: (SHAPES, 7606), "image itself gets no batch norm"),
     (check_small_generator, lambda: (SHAPES, 7627), "no bias"),
     (check_small_generator, lambda: (SHAPES, 4296), "each layer by itself"),
-    (check_parameter_count, count(norms=0), "follows each convolution"),
-    (check_parameter_count, count(norms=4), "Running statistics"),
-    (check_parameter_count, count(bias=True), "no bias"),
-    (check_parameter_count, count(last_norm=True), "batch norm at G's output"),
-    (check_parameter_count, count(drop_last=True), "makes the image"),
-    (check_parameter_count, count(drop_first=True), "takes z"),
-    (check_parameter_count, count(kernel=9), "two formulas of section 7"),
-    (check_parameter_count, lambda *settings: 12_658_432, "Generator.16, 1, 10, 4."),
+    (check_stuck_parameters, stuck(fresh=False), "after a step: .* made by this call"),
+    (check_stuck_parameters, stuck(missing=False), "never called: spare.* is missing"),
+    (check_stuck_parameters, stuck(test=lambda grad: (grad == 0).any()), "half .* whole tensor"),
+    (check_stuck_parameters, stuck(test=lambda grad: False), "all off: 0.bias is missing"),
+    (check_stuck_parameters, stuck(flip=True), "gets? a gradient|do learn"),
+    (check_stuck_parameters, lambda network, x: ["main.99.weight"], "no parameter of the net"),
+    (check_stuck_parameters, lambda network, x: 3, "Expected a list of names"),
+    (check_stuck_parameters, lambda network, x: [network(x).sum().grad.any()], "AttributeError"),
     (check_build_discriminator, discriminator(first_norm=True), "layer 1: expected a LeakyReLU"),
     (check_build_discriminator, discriminator(slope=0.01), "negative_slope 0.2, got 0.01"),
     (check_build_discriminator, discriminator(bias=True), "bias False, got True"),
@@ -123,4 +126,4 @@ WRONG = [
 ]
 
 # What a hint must not give away.
-SECRETS = ["7600", "7,600", "zip(", "2 * maps", "nn.Tanh", "16 * before", "[(16, 4, 4)"]
+SECRETS = ["7600", "7,600", "zero_grad", "2 * maps", "nn.Tanh", "grad.any", "[(16, 4, 4)"]
