@@ -92,7 +92,6 @@ __all__ = [
     "check_nearest_moved",
     "check_norms",
     "check_order",
-    "check_parameter_count",
     "check_penalty",
     "check_permutation",
     "check_readings",
