@@ -2,6 +2,7 @@
 
 import os
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -13,6 +14,13 @@ from dcgan_utils.training import Training
 # The networks in the tests are tiny: one thread is as fast, and does not wait for a busy core.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+
+
+@pytest.fixture(autouse=True)
+def no_figure_left():
+    """Close the figures of a test, so that the next can count its own."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

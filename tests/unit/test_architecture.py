@@ -92,7 +92,6 @@ def test_blocks_are_to_scale_inside_the_picture_and_named(network, x):
     assert texts.count("4×4") == 4 and texts.count("stride 2") == 3
     for patch in ax.patches:
         assert patch.get_xy()[:, 0].min() >= 0 and patch.get_xy()[:, 0].max() <= ax.get_xlim()[1]
-    plt.close(ax.figure)
 
 
 def test_other_networks_can_be_drawn():
@@ -100,7 +99,6 @@ def test_other_networks_can_be_drawn():
     texts = [text.get_text() for text in ax.texts]
     assert {"MaxPool2d", "Flatten", "Linear", "1×1×7"} <= set(texts)
     assert "Sequential: 8×8×3 to 1×1×7" in ax.get_title(loc="left")
-    plt.close(ax.figure)
 
 
 def test_the_example_is_true():
@@ -126,7 +124,6 @@ def test_feature_maps_of_a_network_in_training_leave_it_as_it_was():
     network = Discriminator(16, 1, 2).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     draw_feature_maps(network, torch.ones(4, 1, 16, 16))
-    plt.close("all")
     assert network.training and not list(network.main[0]._forward_hooks)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
@@ -138,7 +135,6 @@ def test_the_maps_that_differ_most_are_drawn_from_black_to_white():
     x = torch.arange(4.0).reshape(1, 1, 2, 2)
     _, ax = draw_feature_maps(layer, x, count=2)
     shown = ax.images[0].get_array()[..., 0]
-    plt.close("all")
     assert ax.get_title("left") == "2×2×3"
     assert shown[:2, :2].tolist() == [[255, 170], [85, 0]]  # the steep one, which falls
     assert shown[:2, -2:].tolist() == [[0, 85], [170, 255]]
@@ -149,4 +145,3 @@ def test_a_logit_is_written_and_a_latent_vector_is_a_square():
     assert axes[-1].get_title("left").startswith("logit ")
     z = draw_feature_maps(Generator(16, 1, 9, 2), torch.arange(9.0)[None])[0]
     assert z.images[0].get_array().shape[:2] == (3, 3) and z.get_title("left") == "1×1×9"
-    plt.close("all")

@@ -22,12 +22,6 @@ from dcgan_utils.training import Training, discriminator_step, generator_step
 from dcgan_utils.weights import load_generator
 
 
-@pytest.fixture(autouse=True)
-def no_figures_are_left():
-    yield
-    plots.plt.close("all")
-
-
 def complete(training, folder):
     return runs.complete(training, folder, lambda report: None)
 

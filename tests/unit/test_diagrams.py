@@ -19,12 +19,6 @@ SMALL = torch.tensor([[1.0, 2, 0], [3, 1, 2], [0, 1, 1]])
 KERNEL = torch.tensor([[1.0, 0, -1], [2, 1, 0], [0, -1, 1]])
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def texts(ax):
     return [text.get_text() for text in ax.texts]
 

@@ -72,7 +72,6 @@ def test_curves_label_what_they_show(history):
         shown = ax.get_legend_handles_labels()[1]
         assert shown[: len(labels)] == labels
         assert ax.get_xlabel() == "step" and ax.get_ylabel()
-        plt.close(ax.figure)
     assert "0.80 of real images and 0.30" in ax.get_title(loc="left")
 
 
@@ -84,20 +83,16 @@ def test_the_first_steps_do_not_set_the_height_of_the_loss_curves(history):
     rows[-20:, 3] = 90.0  # what happens late belongs to the story
     late = plots.loss_curves(History(OBJECTIVE.metrics, rows))
     assert late.get_ylim()[1] > 60
-    plt.close(ax.figure)
-    plt.close(late.figure)
 
 
 def test_score_curves_have_the_line_at_one_half(history):
     ax = plots.score_curves(history)
     assert any(list(line.get_ydata()) == [0.5, 0.5] for line in ax.lines)
-    plt.close(ax.figure)
 
 
 def test_filmstrip_names_its_steps_and_includes_both_ends(frames):
     ax = plots.filmstrip(frames, rows=2, pictures=3)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "20", "40"]
-    plt.close(ax.figure)
 
 
 def test_animation_frames_durations_and_still(frames):
