@@ -1,11 +1,11 @@
-"""Sliders and buttons in JupyterLab, around functions that draw, and what notebook 03 draws."""
+"""Sliders and buttons in JupyterLab, around functions that draw, and what notebooks draw so."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from matplotlib.axes import Axes
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import batch_norm, leaky_relu
 
 from .plots import COLORS, in_style, new_axes, to_png
 
@@ -55,6 +55,40 @@ def sliders(
         slider.observe(show, "value")
     show()
     return ipywidgets.VBox([*column, picture])
+
+
+@in_style
+def batch_on_a_line(values: Sequence[float], eps: float, ax: Axes | None = None) -> Axes:
+    """Draw a batch of numbers on one line, and on another what batch norm makes of them.
+
+    Parameters
+    ----------
+    values
+        The batch, for one channel.
+    eps
+        What is added to its variance.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        Its title has the batch's mean and standard deviation, and the normalized values.
+    """
+    batch = torch.tensor(values)  # (n,)
+    normalized = batch_norm(batch[:, None], None, None, training=True, eps=eps)[:, 0]  # (n,)
+    ax = ax or new_axes(6.5, 3.2)
+    for k, ends in enumerate(zip(batch, normalized)):
+        color = COLORS["generator" if k == len(batch) - 1 else "discriminator"]
+        ax.plot(ends, (1, 0), color=color, linestyle=":")
+        ax.plot(ends, (1, 0), "o", color=color, markersize=9, alpha=0.7)
+    mean, deviation = batch.mean().item(), batch.std(correction=0).item()
+    ax.errorbar(mean, 1.25, xerr=deviation, color=COLORS["reference"], marker="|", capsize=5)
+    ax.text(mean, 1.35, "mean ± standard deviation", ha="center", fontsize=10)
+    ax.set(xlim=(-13, 23), ylim=(-0.3, 1.6), yticks=[1, 0], yticklabels=["before", "after"])
+    after = ", ".join(f"{value:.2f}" for value in normalized).replace("-", "\N{MINUS SIGN}")
+    ax.set_title(f"mean {mean:.1f}, standard deviation {deviation:.1f}\nafter: {after}")
+    return ax
 
 
 def negative_share(mean: float, deviation: float) -> float:

@@ -11,10 +11,10 @@ from .activations import (
     check_discriminator_activations,
 )
 from .batch_norm import (
-    check_batch_norm_images,
+    check_backward,
     check_batch_norm_predictions,
     check_generator_repair,
-    check_running_statistics,
+    check_group_norm,
 )
 from .building import (
     check_build_discriminator,
@@ -63,7 +63,7 @@ __all__ = [
     "check_activation_backward",
     "check_activation_numbers",
     "check_alarm",
-    "check_batch_norm_images",
+    "check_backward",
     "check_batch_norm_predictions",
     "check_best_discriminator",
     "check_best_told",
@@ -83,6 +83,7 @@ __all__ = [
     "check_frechet_predictions",
     "check_generator_repair",
     "check_generator_step",
+    "check_group_norm",
     "check_instance_norm",
     "check_label_maps",
     "check_leftover",
@@ -96,7 +97,6 @@ __all__ = [
     "check_permutation",
     "check_readings",
     "check_receptive_field",
-    "check_running_statistics",
     "check_scaled",
     "check_sizes",
     "check_small_generator",

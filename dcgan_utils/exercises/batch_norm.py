@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
+from torch.nn.functional import batch_norm, group_norm
 
 from .common import Wrong, judge, require_answer, require_equal, require_tensor
 
@@ -67,77 +67,105 @@ def _one_step_of_pytorch() -> tuple[list[float], ...]:
     return outputs, mean.tolist(), var.tolist(), alone
 
 
-def check_batch_norm_images(function: Callable[..., Tensor]) -> bool:
-    """Check exercise 2.2: batch norm of images in training mode."""
+def check_group_norm(function: Callable[..., Tensor]) -> bool:
+    """Check exercise 2.2: group norm, with layer and instance norm as its two ends."""
 
     def check() -> None:
         random = torch.Generator().manual_seed(0)
-        x = torch.empty(3, 2, 4, 2).normal_(generator=random)  # W = C: gamma fits the wrong axis
-        x = x * torch.tensor([1.0, 4.0]).reshape(1, 2, 1, 1) + torch.arange(3.0).reshape(3, 1, 1, 1)
-        gamma, beta = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 3.0])
-        expected = batch_norm(x, None, None, gamma, beta, training=True)
+        x = torch.empty(3, 4, 2, 4).normal_(generator=random)  # W = C: gamma fits the wrong axis
+        x = x * torch.tensor([1.0, 4, 2, 3]).reshape(4, 1, 1) + torch.arange(4.0).reshape(4, 1, 1)
+        gamma, beta = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([0.5, 3.0, 0.0, -2.0])
 
-        def with_axes(*axes: int) -> Tensor:
-            mean, var = x.mean(axes, keepdim=True), x.var(axes, correction=0, keepdim=True)
-            return (x - mean) / torch.sqrt(var + 1e-5)
+        def affine(x_hat: Tensor, shape: tuple[int, ...] = (4, 1, 1)) -> Tensor:
+            return gamma.reshape(shape) * x_hat.reshape(x.shape) + beta.reshape(shape)
 
-        def affine(x_hat: Tensor, shape: tuple[int, ...] = (2, 1, 1)) -> Tensor:
-            return gamma.reshape(shape) * x_hat + beta.reshape(shape)
+        def every_other(parts: Tensor) -> Tensor:  # channels 0 and 2, 1 and 3
+            return group_norm(parts[:, [0, 2, 1, 3]], 2)[:, [0, 2, 1, 3]]
 
-        unbiased = with_axes(0, 2, 3) * math.sqrt(23 / 24)
-        mistakes = [
-            (with_axes(0, 2, 3), "gamma and beta (section 2) have no effect."),
-            (affine(with_axes(0)), "Every pixel has a mean of its own. What shares one?"),
-            (affine(with_axes(2, 3)), "Every image has a mean of its own. What shares one?"),
-            (affine(with_axes(0, 1, 2, 3)), "Both channels share one mean. What should?"),
-            (affine(unbiased), "By what is the sum of squares divided, n or n - 1 (section 3)?"),
-            (affine(with_axes(0, 2, 3), (2,)), "gamma and beta lie along W. Where are channels?"),
-        ]
-        look = "Compare with the four equations of section 2 and the axes of section 4."
-        got = require_tensor(function(x.clone(), gamma, beta), x.shape)
-        require_equal(got, expected, "for a batch of shape (3, 2, 4, 2)", mistakes, look)
-        got = require_tensor(function(x.clone(), gamma, beta, eps=0.5), x.shape)
-        expected = batch_norm(x, None, None, gamma, beta, training=True, eps=0.5)
+        for groups in (2, 1, 4):
+            got = require_tensor(function(x.clone(), groups, gamma, beta), x.shape)
+            plain = group_norm(x, groups)
+            values = x.numel() // (3 * groups)
+            unbiased = plain * math.sqrt((values - 1) / values)
+            mistakes = [
+                (plain, "gamma and beta (section 2) have no effect."),
+                (affine(batch_norm(x, None, None, training=True)), "That is batch norm."),
+                (affine(group_norm(x, 1)), "All channels of an image share one mean."),
+                (affine(group_norm(x, 4)), "Every channel has a mean of its own."),
+                (affine(every_other(x)), "Which channels are neighbors? Yours share by turns."),
+                (affine(unbiased), "By what is the sum of squares divided, n or n - 1?"),
+                (affine(plain, (4,)), "gamma and beta lie along W. Where are channels?"),
+            ]
+            case = f"for x of shape (3, 4, 2, 4), groups={groups}"
+            look = "Compare with the picture of section 4: what shares one mean?"
+            require_equal(got, affine(plain), case, mistakes, look)
+        got = function(x.clone(), 2, gamma, beta, eps=0.5)
+        expected = affine(group_norm(x, 2, eps=0.5))
         require_equal(got, expected, "with eps=0.5", (), "Where does eps enter the equation?")
 
     return judge("2.2", check, function)
 
 
-def check_running_statistics(function: Callable[..., tuple[Tensor, Tensor]]) -> bool:
-    """Check exercise 2.3: running mean and running variance after a batch of images."""
+def check_backward(function: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> bool:
+    """Check exercise 2.3: batch norm's gradients for images, against autograd's."""
 
     def check() -> None:
         random = torch.Generator().manual_seed(1)
-        x = (2 * torch.empty(2, 3, 2, 2).normal_(generator=random) + 1).requires_grad_()
-        mean, var = torch.tensor([1.0, -1.0, 0.0]), torch.tensor([1.0, 2.0, 4.0])
-        old = mean.clone(), var.clone()
-        share = 0.3  # neither the default nor one half
-        expected = mean.clone(), var.clone()
-        batch_norm(x, *expected, training=True, momentum=share)
-        got = function(x, mean, var, share)
-        require_answer(got, (tuple, list), "running mean and running variance")
-        if len(got) != 2:
-            raise Wrong(f"Expected running mean and running variance, got {len(got)} results.")
-        axes = (0, 2, 3)
-        batch = x.detach().mean(axes), x.detach().var(axes)
-        biased = old[1].lerp(x.detach().var(axes, correction=0), share)
-        look = "Section 3 has the update; section 4 the axes."
-        for name, mine, theirs, before, new in zip(("mean", "variance"), got, expected, old, batch):
-            mistakes = [
-                (new.lerp(before, share), "Is momentum the share of the old or of the new?"),
-                (new, "That is the batch's own value. What about the running one?"),
-                (before, "Nothing has changed: the batch does not enter."),
-                (biased, "Which of the two variances of section 3 does PyTorch keep?"),
-                (before.lerp(x.detach().std(axes), share), "Is it variance or its root?"),
-            ]
-            mine = require_tensor(mine, (3,), "One number for each channel.")
-            require_equal(mine, theirs, f"(running {name}, momentum 0.3)", mistakes, look)
-        if not (torch.equal(mean, old[0]) and torch.equal(var, old[1])):
-            raise Wrong("The old running statistics were changed in place. Return new tensors.")
-        if any(value.requires_grad for value in got):
-            raise Wrong("A gradient can flow from the running statistics into x; none should.")
+        x, grad_y = torch.empty(2, 3, 2, 4, 3).normal_(generator=random).double()  # (3, 2, 4, 3)
+        x = x * torch.tensor([1.0, 4.0]).reshape(2, 1, 1) + torch.arange(3.0).reshape(3, 1, 1, 1)
+        gamma = torch.tensor([2.0, -1.5]).double()
+        for eps in (1e-5, 0.5):
+            leaves = [t.clone().requires_grad_() for t in (x, gamma, torch.zeros(2).double())]
+            leaf_x, leaf_gamma, leaf_beta = leaves
+            y = batch_norm(leaf_x, None, None, leaf_gamma, leaf_beta, training=True, eps=eps)
+            expected = torch.autograd.grad(y, leaves, grad_y)
+            got = function(grad_y.clone(), x.clone(), gamma.clone(), eps)
+            require_answer(got, (tuple, list), "three gradients")
+            if len(got) != 3:
+                raise Wrong(f"Expected three gradients, for x, gamma and beta; got {len(got)}.")
+            names = ("x", "gamma", "beta")
+            for name, mine, theirs, mistakes in zip(
+                names, got, expected, _wrong_gradients(x, grad_y, gamma, eps)
+            ):
+                mine = require_tensor(mine, theirs.shape, f"That is the gradient for {name}.")
+                case = f"in the gradient for {name} (eps={eps:g})"
+                require_equal(mine, theirs, case, mistakes, "Go through section 5 term by term.")
 
     return judge("2.3", check, function)
+
+
+def _wrong_gradients(
+    x: Tensor, grad_y: Tensor, gamma: Tensor, eps: float
+) -> tuple[list[tuple[Tensor, str]], ...]:
+    """Return what usual mistakes give for the gradients of x, gamma and beta, with hints."""
+    axes = (0, 2, 3)
+    sigma = torch.sqrt(x.var(axes, correction=0, keepdim=True) + eps)
+    x_hat = (x - x.mean(axes, keepdim=True)) / sigma
+
+    def back(g: Tensor, axes: tuple[int, ...] = axes, mean: float = 1, along: float = 1) -> Tensor:
+        removed = mean * g.mean(axes, keepdim=True)
+        return g - removed - along * x_hat * (g * x_hat).mean(axes, keepdim=True)
+
+    g = grad_y * gamma.reshape(2, 1, 1)
+    for_x = [
+        (g / sigma, "The statistics count as constants there. What else does each value move?"),
+        (back(grad_y) / sigma, "What stands between the gradient at the output and that at x_hat?"),
+        (back(g, mean=0) / sigma, "One of the two terms of section 5 is missing: shifts."),
+        (back(g, along=0) / sigma, "One of the two terms of section 5 is missing: stretches."),
+        (back(g), "By what is a gradient divided on its way back?"),
+        (back(g, (0,)) / sigma, "Your means go over the batch alone. What else shares a mean?"),
+        (back(g, (2, 3)) / sigma, "Your means go over one image. What else shares a mean?"),
+    ]
+    for_gamma = [
+        ((grad_y * x_hat).mean(axes), "Gamma is used in many places. Is a mean what adds up?"),
+        ((grad_y * x).sum(axes), "What is gamma multiplied with in the fourth equation?"),
+        (grad_y.sum(axes), "That is the gradient for beta."),
+    ]
+    for_beta = [
+        (grad_y.mean(axes), "Beta is used in many places. Is a mean what adds up?"),
+        ((grad_y * x_hat).sum(axes), "That is the gradient for gamma."),
+    ]
+    return for_x, for_gamma, for_beta
 
 
 def check_generator_repair(function: Callable[[torch.Generator], nn.Sequential]) -> bool:

@@ -234,6 +234,22 @@ def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
     assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
 
 
+@pytest.mark.parametrize("values, eps", [([1.0, 3, 3, 9], 1e-5), ([1.0, 3, 3, 20], 27.0)])
+def test_the_batch_behind_the_slider_by_numpy(values, eps):
+    """The title's numbers, and where the points of the lower line lie."""
+    ax = controls.batch_on_a_line(values, eps)
+    expected = (np.array(values) - np.mean(values)) / np.sqrt(np.var(values) + eps)
+    mean, deviation, after = re.match(
+        r"mean (\S+), standard deviation (\S+)\nafter: (.+)$", ax.get_title("left")
+    ).groups()
+    assert float(mean) == pytest.approx(np.mean(values), abs=0.051)
+    assert float(deviation) == pytest.approx(np.std(values), abs=0.051)
+    told = [float(value.replace("\N{MINUS SIGN}", "-")) for value in after.split(", ")]
+    np.testing.assert_allclose(told, expected, atol=0.0051)
+    drawn = [line.get_xydata()[1, 0] for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(drawn, expected, atol=1e-4)
+
+
 def test_a_button_does_what_it_says_and_shows_it():
     pytest.importorskip("ipywidgets")
     state = {"step": 0, "rate": 0.01}
