@@ -30,7 +30,7 @@ def sliders(
     limit
         The sliders go from -limit to limit; or the least and the largest value of each.
     step
-        By how much a slider moves at a time.
+        By how much a slider moves at a time; an `int` makes sliders of whole numbers.
     start
         Where each stands at first; by default at 0.
 
@@ -43,8 +43,9 @@ def sliders(
 
     picture = ipywidgets.Image(format="png")
     ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
+    kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
     column = [
-        ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name)
+        kind(value=value, min=low, max=high, step=step, description=name)
         for name, (low, high), value in zip(names, ends, start or [0.0] * len(names))
     ]
 

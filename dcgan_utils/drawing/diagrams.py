@@ -4,7 +4,7 @@ Each function draws one moment into `ax` and returns it; `animations.animate` pu
 row. All grids of a drawing share one scale: a cell is one unit wide, rows run downwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ def number_grid(
     colors: Mapping[tuple[int, int], str] | None = None,
     title: str = "",
     size: float = 13,
+    text: Callable[[float], str] = _text,
 ) -> Axes:
     """Draw a matrix as cells with their numbers.
 
@@ -54,6 +55,8 @@ def number_grid(
         Stands above the grid.
     size
         Of the numbers, in points.
+    text
+        What is written for a number; by default the number.
     """
     rows, columns = values.shape
     if ax is None:
@@ -67,7 +70,7 @@ def number_grid(
         ax.text(
             corner[0] + 0.5,
             corner[1] + 0.52,
-            _text(value),
+            text(value),
             size=size,
             ha="center",
             va="center",
@@ -91,15 +94,17 @@ def set_cells(ax: Axes, columns: float, rows: float) -> None:
     ax.axis("off")
 
 
-def _cells(rows: int, columns: int, top: int = 0, left: int = 0) -> list[tuple[int, int]]:
+def cells_of(rows: int, columns: int, top: int = 0, left: int = 0) -> list[tuple[int, int]]:
+    """Return row and column of each cell of a rectangle that begins at (top, left)."""
     return [(top + row, left + column) for row in range(rows) for column in range(columns)]
 
 
 def _yellow(kernel: Tensor) -> dict[tuple[int, int], str]:
-    return dict.fromkeys(_cells(*kernel.shape), COLORS["kernel"])
+    return dict.fromkeys(cells_of(*kernel.shape), COLORS["kernel"])
 
 
-def _box(ax: Axes, left: float, top: float, columns: int, rows: int, color: str = "black") -> None:
+def box(ax: Axes, left: float, top: float, columns: int, rows: int, color: str = "black") -> None:
+    """Draw a thick frame around cells."""
     ax.add_patch(
         Rectangle((left, top), columns, rows, fill=False, edgecolor=color, linewidth=2.5, zorder=3)
     )
@@ -138,7 +143,7 @@ def _sliding(
     added = {tuple(cell): FILLED_IN for cell in (~given).nonzero().tolist()}
     under = {
         cell: UNDER if cell in added else COLORS["window"]
-        for cell in _cells(height, width, top, left)
+        for cell in cells_of(height, width, top, left)
     }
 
     tall = max(len(image), len(output), height)
@@ -151,7 +156,7 @@ def _sliding(
         set_cells(ax, columns, rows)
     middle = [(tall - len(grid)) / 2 for grid in (image, kernel, output)]
     number_grid(image, ax, (0, middle[0]), added | under, names[0])
-    _box(ax, left, middle[0] + top, width, height)
+    box(ax, left, middle[0] + top, width, height)
     number_grid(kernel, ax, (kernel_at, middle[1]), _yellow(kernel), names[1])
     number_grid(
         known.reshape(output.shape), ax, (output_at, middle[2]), {(row, column): CURRENT}, "output"
@@ -230,9 +235,9 @@ def draw_stamping(
     stamp = x[row, column] * kernel
     top, left = row * stride, column * stride
     inside = (canvas.shape[0] - 2 * padding, canvas.shape[1] - 2 * padding)
-    kept = _cells(*inside, padding, padding)
-    cut = {cell: FILLED_IN for cell in _cells(*canvas.shape) if cell not in kept}
-    under = dict.fromkeys(_cells(height, width, top, left), COLORS["window"])
+    kept = cells_of(*inside, padding, padding)
+    cut = {cell: FILLED_IN for cell in cells_of(*canvas.shape) if cell not in kept}
+    under = dict.fromkeys(cells_of(height, width, top, left), COLORS["window"])
 
     tall = max(len(x), len(canvas))
     stamp_at = x.shape[1] + 1.5
@@ -246,8 +251,36 @@ def draw_stamping(
     value = _text(x[row, column].item())
     number_grid(stamp, ax, (stamp_at, (tall - height) / 2), _yellow(stamp), f"{value} × kernel")
     number_grid(canvas, ax, (canvas_at, 0), cut | under, "added so far")
-    _box(ax, canvas_at + left, top, width, height)
-    _box(ax, canvas_at + padding, padding, *inside[::-1], color=COLORS["generator"])
+    box(ax, canvas_at + left, top, width, height)
+    box(ax, canvas_at + padding, padding, *inside[::-1], color=COLORS["generator"])
     text = f"pixel (row {row}, column {column}) stamps at (row {top}, column {left})"
     ax.text(columns / 2, tall + 0.75, text, size=13, ha="center", va="center")
+    return ax
+
+
+@in_style
+def draw_channels(x: Tensor, weight: Tensor) -> Axes:
+    """Draw a convolution with channels: a row of grids for each output channel.
+
+    Parameters
+    ----------
+    x
+        (C, H, W): the input channels.
+    weight
+        (O, C, K, L): for each output channel, a kernel for each input channel.
+    """
+    output = conv2d(x[None], weight)[0]
+    (channels, high, wide), (outputs, _, _, side) = x.shape, weight.shape
+    across, down = wide + side + 3, high + 2  # from one pair of grids to the next
+    ax = blank_axes(channels * across + output.shape[2], outputs * down)
+    for out in range(outputs):
+        top = down * out
+        for k in range(channels):
+            left = across * k
+            number_grid(x[k], ax, (left, top), title=f"input channel {k}")
+            at = (left + wide + 1, top)
+            number_grid(weight[out, k], ax, at, _yellow(weight[out, k]), f"kernel {out}, {k}")
+            for place, sign in ((wide + 0.5, "∗"), (across - 1, "+" if k + 1 < channels else "=")):
+                ax.text(left + place, top + 1, sign, ha="center", va="center", size=16)
+        number_grid(output[out], ax, (across * channels, top), title=f"output channel {out}")
     return ax

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..layers import write_counts
+from ..layers import checkerboard, write_counts
+from ..networks import initialize_weights
 from .common import Wrong, judge, require_answer, require_equal, require_tensor
 
 
@@ -49,42 +50,44 @@ def check_sizes(function: Callable[[], list[int]]) -> bool:
     return judge("1.1", check, function)
 
 
-def check_convolution(function: Callable[[Tensor, Tensor, int, int], Tensor]) -> bool:
-    """Check exercise 1.2: a convolution of one image, with stride and padding."""
+def check_secret_layer(
+    function: Callable[[Callable[[Tensor], Tensor]], tuple[Tensor, int, int]],
+) -> bool:
+    """Check exercise 1.2: kernel, stride and padding of a layer, found out from outside."""
 
     def check() -> None:
         random = torch.Generator().manual_seed(0)
-        cases = [
-            ((5, 5), (3, 3), 1, 0),
-            ((5, 5), (3, 3), 1, 1),
-            ((5, 5), (3, 3), 2, 1),
-            ((6, 6), (3, 3), 2, 0),  # leaves a rest
-            ((4, 7), (2, 3), 2, 1),  # rectangles
-        ]
-        for size, side, stride, padding in cases:
-            image = torch.randint(-3, 4, size, generator=random).float()
-            kernel = torch.randint(-3, 4, side, generator=random).float()
-            before = image.clone()
-            expected, swapped, flipped = (
-                F.conv2d(a[None, None], b[None, None], stride=stride, padding=padding)[0, 0]
-                for a, b in ((image, kernel), (image, kernel.T), (image, kernel.flip(0, 1)))
+        for side, stride, padding in [(3, 1, 0), (3, 2, 1), (4, 2, 1), (5, 3, 2), (2, 3, 0)]:
+            size = (side, side)
+            signs = 2 * torch.randint(2, size, generator=random) - 1
+            kernel = (signs * torch.randint(1, 10, size, generator=random)).float()
+            weight = kernel.clone()[None, None]
+
+            def layer(x: Tensor, weight=weight, stride=stride, padding=padding) -> Tensor:
+                return F.conv2d(x, weight, stride=stride, padding=padding)
+
+            got = function(layer)
+            require_answer(got, tuple, "three values: the kernel, the stride and the padding")
+            if len(got) != 3:
+                raise Wrong(f"Expected kernel, stride and padding, got {len(got)} values.")
+            case = f"in a layer with a kernel of {side}x{side}, stride {stride}, padding {padding}"
+            found = require_tensor(
+                got[0],
+                size,
+                f"This is {case}. Did a part of it fall on the padding, or between two places that "
+                f"you tried?",
             )
-            case = f"for image {size}, kernel {side}, stride {stride}, padding {padding}"
-            got = require_tensor(
-                function(image, kernel, stride, padding),
-                expected.shape,
-                f"This is {case}. Count rows and columns by the formula of section 4, each with "
-                f"its own side of image and kernel.",
-            )
-            if not torch.equal(image, before):
-                raise Wrong("Your function changed the image it was given. Work on a new tensor.")
             mistakes = [
-                (flipped, "Is the kernel flipped? Section 2 says when it is."),
-                (swapped, "Are rows and columns of the kernel swapped?"),
-                (image[: len(got), : got.shape[1]] * 0, "Your output is all zeros."),
+                (kernel.flip(0, 1), "Yours is turned by 180°. Which view of section 5 does that?"),
+                (kernel.T, "Are rows and columns swapped?"),
             ]
-            where = "Where does the window of output (i, j) begin, in the padded image?"
-            require_equal(got, expected, case, mistakes, where)
+            require_equal(found, kernel, case, mistakes, "Is each weight at its own place?")
+            for name, value, expected, hint in (
+                ("stride", got[1], stride, "How far apart do the windows of two neighbors begin?"),
+                ("padding", got[2], padding, "Where would the first window begin without any?"),
+            ):
+                if value != expected:
+                    raise Wrong(f"Expected {name} {expected} {case}, got {value}. {hint}")
 
     return judge("1.2", check, function)
 
@@ -160,3 +163,73 @@ def check_upsampler(function: Callable[[], nn.Sequential]) -> bool:
                 )
 
     return judge("1.4", check, function)
+
+
+def _untrained(weights: Callable[..., Tensor], seed: int) -> Tensor:
+    """Return the middle of 64 images (64, 16, 16) of section 8's generator with these weights."""
+    random = torch.Generator().manual_seed(seed)
+    first = nn.ConvTranspose2d(100, 64, 4, bias=False)
+    modules: list[nn.Module] = [first, nn.BatchNorm2d(64), nn.ReLU()]
+    initialize_weights(first, random)
+    for inputs, outputs in ((64, 32), (32, 16), (16, 1)):
+        layer = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+        layer.weight.data = weights(inputs, outputs, 4, 2, random)
+        modules += [layer, nn.BatchNorm2d(outputs), nn.ReLU()]
+    z = torch.randn(64, 100, 1, 1, generator=random)
+    with torch.no_grad():
+        return nn.Sequential(*modules[:-2])(z)[:, 0, 8:24, 8:24]
+
+
+def check_even_weights(function: Callable[[int, int, int, int, torch.Generator], Tensor]) -> bool:
+    """Check exercise 1.5: random weights with which an untrained generator has no checkerboard."""
+
+    def weights(inputs: int, outputs: int, kernel: int, stride: int, seed: int = 0) -> Tensor:
+        random = torch.Generator().manual_seed(seed)
+        return require_tensor(
+            function(inputs, outputs, kernel, stride, random),
+            (inputs, outputs, kernel, kernel),
+            f"This is for kernel {kernel}, stride {stride}. Does your function use both?",
+        ).detach()
+
+    def check() -> None:
+        given = weights(24, 16, 4, 2)
+        deviation = given.std().item()
+        if not 0.017 < deviation < 0.023:
+            raise Wrong(
+                f"Expected weights with a standard deviation of about 0.02, got {deviation:.3g}."
+            )
+        if not torch.equal(given, weights(24, 16, 4, 2)) or torch.equal(
+            given, weights(24, 16, 4, 2, seed=1)
+        ):
+            raise Wrong("Expected weights that depend on `random` alone: draw them from it.")
+        if given.std((2, 3)).min() < 1e-6:
+            raise Wrong(
+                "Each of your kernels has 16 equal weights. That is even, but its stamp has no "
+                "shape left to learn from. How many different weights can a kernel have?"
+            )
+        if torch.equal(given, given[:1].expand_as(given)) or torch.equal(
+            given, given[:, :1].expand_as(given)
+        ):
+            raise Wrong("All channels have the same kernel, so their feature maps are all alike.")
+        images = [_untrained(function, seed) for seed in range(10)]
+        strength = sum(map(checkerboard, images)) / len(images)
+        if strength > 0.1:
+            rows, columns = given[:, :, ::2] - given[:, :, 1::2], given[..., ::2] - given[..., 1::2]
+            one_way = rows.abs().max() < 1e-6 or columns.abs().max() < 1e-6
+            hint = "Which weights does each kind of cell see? The fourth view of section 5 says so."
+            if torch.equal(given[:, :, :2, :2], given[:, :, 2:, 2:]):
+                hint = (
+                    "Each kind of cell sees one weight four times, and another than its neighbor."
+                )
+            elif one_way:
+                hint = "The kinds agree along one direction only."
+            raise Wrong(
+                f"Expected a checkerboard below 0.1, the mean of ten untrained generators with "
+                f"kernel 4 and stride 2; got {strength:.2f}. {hint}"
+            )
+        wide = weights(24, 16, 6, 3)
+        kinds = F.conv_transpose2d(torch.ones(1, 24, 5, 5), wide, stride=3)[0, :, 6:9, 6:9]
+        if (kinds.amax((1, 2)) - kinds.amin((1, 2))).max() > 1e-3:
+            raise Wrong("With kernel 4 and stride 2 it is even, but not with kernel 6, stride 3.")
+
+    return judge("1.5", check, function)

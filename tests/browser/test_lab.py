@@ -169,3 +169,43 @@ def test_a_verdict_is_large_and_names_the_cell(page, open_notebook):
     assert verdict.get_by_text("as cell [1] defined it").is_visible()
     verdict.get_by_text("The definition judged").click()
     assert verdict.locator("pre").get_by_text("return [28, 13]").is_visible()
+
+
+SLIDERS = """
+from dcgan_utils.drawing import sizes
+from dcgan_utils.drawing.controls import sliders
+
+names = ["size", "kernel", "stride", "padding", "window"]
+ends, start = [(3, 8), (1, 6), (1, 4), (0, 2), (0, 63)], [6, 3, 2, 0, 0]
+sliders(lambda v: sizes.draw_reads(*v), names, ends, 1, start)
+"""
+
+
+def test_a_slider_is_moved_and_the_picture_changes(page, open_notebook):
+    code = open_notebook("sliders", SLIDERS)
+    run_all(page)
+    picture = code.first.locator("img")
+    picture.wait_for()
+    code.first.scroll_into_view_if_needed()
+    handles = code.first.get_by_role("slider")
+    readouts = code.first.locator(".widget-readout")
+    assert readouts.all_inner_texts() == ["6", "3", "2", "0", "0"]
+    seen = [picture.get_attribute("src")]
+
+    def press(number, key, value):
+        """Press a key on a slider's handle, and wait for a picture that was not there before."""
+        handles.nth(number).focus()
+        page.keyboard.press(key)
+        readouts.nth(number).get_by_text(value, exact=True).wait_for()
+        page.wait_for_function(
+            "([image, old]) => image.src !== old", arg=[picture.element_handle(), seen[-1]]
+        )
+        assert picture.get_attribute("src") not in seen
+        assert picture.evaluate("image => image.naturalWidth") > 100
+        seen.append(picture.get_attribute("src"))
+
+    press(3, "ArrowRight", "1")  # padding
+    press(0, "Home", "3")  # a small image, and a kernel that does not fit into it:
+    press(1, "End", "6")
+    assert code.first.get_by_text("Traceback").count() == 0
+    press(3, "End", "2")  # with more padding it fits again

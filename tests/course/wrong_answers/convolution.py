@@ -1,36 +1,71 @@
 """Plausible wrong answers to the exercises of notebook 01, and what their hint must contain."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from dcgan_utils.exercises import (
-    check_convolution,
+    check_even_weights,
+    check_secret_layer,
     check_sizes,
     check_transposed_convolution,
     check_upsampler,
 )
 
 
-def loops(pad=True, flip=False, swap=False, step=True, rows_for_both=False, in_place=False):
-    """Return a convolution with chosen faults."""
+def unmasked(**faults):
+    """Return an answer to 1.2 by gradients, with a fault in `kernel`, `stride` or `padding`."""
 
-    def function(image, kernel, stride, padding):
-        if in_place:
-            image.mul_(2)
-        kernel = kernel.flip(0, 1) if flip else kernel.T if swap else kernel
-        padded = F.pad(image, [padding] * 4) if pad else image
-        height, width = kernel.shape
-        rows = (padded.shape[0] - height) // stride + 1
-        columns = rows if rows_for_both else (padded.shape[1] - width) // stride + 1
-        output = torch.zeros(rows, columns)
-        for i in range(rows):
-            for j in range(columns):
-                top, left = (i * stride, j * stride) if step else (i, j)
-                output[i, j] = (padded[top : top + height, left : left + width] * kernel).sum()
-        return output
+    def function(layer):
+        x = torch.zeros(1, 1, 40, 40, requires_grad=True)
+        y = layer(x)[0, 0]
+        corners = []
+        for place in (5, 6):
+            (seen,) = torch.autograd.grad(y[place, place], x, retain_graph=True)
+            rows, columns = seen[0, 0].nonzero(as_tuple=True)
+            corners.append(rows.min().item())
+        stride = corners[1] - corners[0]
+        found = {
+            "kernel": seen[0, 0, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1],
+            "stride": stride,
+            "padding": 5 * stride - corners[0],
+        }
+        return tuple(faults.get(name, lambda value: value)(found[name]) for name in found)
 
     return function
+
+
+def one_impulse(layer):
+    """Return what a single bright pixel leaves behind: every stride-th weight, flipped."""
+    x = torch.zeros(1, 1, 41, 41)
+    x[..., 20, 20] = 1
+    y = layer(x)[0, 0]
+    rows, columns = y.nonzero(as_tuple=True)
+    return y[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], 1, 0
+
+
+def at_the_corner(layer):
+    """Return the first output's window, of which the padding hides a part."""
+    x = torch.zeros(1, 1, 40, 40, requires_grad=True)
+    (seen,) = torch.autograd.grad(layer(x)[0, 0, 0, 0], x)
+    rows, columns = seen[0, 0].nonzero(as_tuple=True)
+    return seen[0, 0, : rows.max() + 1, : columns.max() + 1], 1, 0
+
+
+def weights(make, scale=0.02):
+    """Return an answer to 1.5, made of weights (I, O, k, k) and of small ones (I, O, k/s, k/s)."""
+
+    def function(inputs, outputs, kernel, stride, random):
+        small = kernel // stride
+        full = scale * torch.randn(inputs, outputs, kernel, kernel, generator=random)
+        less = scale * torch.randn(inputs, outputs, small, small, generator=random)
+        return make(full, less, stride)
+
+    return function
+
+
+def enlarged(small, stride):
+    """Return each weight repeated stride × stride times, which is right."""
+    return small.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
 
 
 def stamps(crop=2, overwrite=False, flip=False, swap=False, channel=None, in_place=False):
@@ -81,19 +116,15 @@ WRONG = [
     (check_sizes, lambda: [28, 14, 12, 14, 13, 7], "Number 3.*first place"),
     (check_sizes, lambda: [28, 14, 13, 14, 14, 7], "Number 5.*last stamp"),
     (check_sizes, lambda: [28, 14, 13, 14, 13, 1], "Number 6.*last stamp"),
-    (check_convolution, loops(pad=False), "Expected shape"),
-    (check_convolution, loops(flip=True), "flipped"),
-    (check_convolution, loops(swap=True), "swapped"),
-    (check_convolution, loops(step=False), "window of output"),
-    (check_convolution, loops(rows_for_both=True), "stopped with|Count rows and columns"),
-    (check_convolution, loops(in_place=True), "changed the image"),
-    (
-        check_convolution,
-        lambda x, k, s, p: torch.zeros_like(
-            F.conv2d(x[None, None], k[None, None], stride=s, padding=p)[0, 0]
-        ),
-        "all zeros",
-    ),
+    (check_secret_layer, lambda layer: torch.ones(3, 3), "three values"),
+    (check_secret_layer, lambda layer: (torch.ones(3, 3), 1), "got 2 values"),
+    (check_secret_layer, one_impulse, "turned by 180°"),
+    (check_secret_layer, at_the_corner, "fall on the padding"),
+    (check_secret_layer, unmasked(kernel=lambda kernel: kernel.T), "swapped"),
+    (check_secret_layer, unmasked(kernel=torch.zeros_like), "at its own place"),
+    (check_secret_layer, unmasked(stride=lambda stride: 1), "stride 2.*got 1.*neighbors"),
+    (check_secret_layer, unmasked(padding=lambda padding: 0), "padding 1.*got 0"),
+    (check_secret_layer, unmasked(padding=lambda padding: -padding), "padding 1.*got -1"),
     (check_transposed_convolution, stamps(crop=0), "padding cut off"),
     (check_transposed_convolution, stamps(crop=1), "padding cut off"),
     (check_transposed_convolution, stamps(overwrite=True), "overlapping"),
@@ -110,7 +141,38 @@ WRONG = [
         lambda: nn.Sequential(nn.Upsample(scale_factor=4), nn.Conv2d(8, 1, 3, 1, 1)),
         "two layers of ConvTranspose2d",
     ),
+    (check_even_weights, weights(lambda full, small, s: full), r"got 0\.\d+\. Which weights"),
+    (check_even_weights, weights(lambda full, small, s: small.repeat(1, 1, s, s)), "another than"),
+    (
+        check_even_weights,
+        weights(lambda full, small, s: full[:, :, ::s].repeat_interleave(s, 2)),
+        "one direction only",
+    ),
+    (check_even_weights, weights(lambda full, small, s: 0 * full), "about 0.02, got 0"),
+    (check_even_weights, weights(lambda full, small, s: enlarged(small, s), 0.04), "about 0.02"),
+    (
+        check_even_weights,
+        weights(lambda full, small, s: enlarged(small[:, :, :1, :1], full.shape[-1])),
+        "16 equal weights",
+    ),
+    (
+        check_even_weights,
+        weights(lambda full, small, s: enlarged(small, s)[:1].repeat(len(full), 1, 1, 1)),
+        "all alike",
+    ),
+    (check_even_weights, weights(lambda full, small, s: enlarged(small, 2)), "use both"),
+    (
+        check_even_weights,
+        weights(lambda full, small, s: enlarged(small, s) if s == 2 else full),
+        "kernel 6, stride 3",
+    ),
+    (
+        check_even_weights,
+        lambda i, o, k, s, random: enlarged(0.02 * torch.randn(i, o, k // s, k // s), s),
+        "draw them from it",
+    ),
+    (check_even_weights, weights(lambda full, small, s: small), "Expected shape"),
 ]
 
 # What a hint must not give away.
-SECRETS = ["stride + 1", "i * stride", "+=", "kernel_size=4", "28, 14", "is 13"]
+SECRETS = ["autograd", "repeat_interleave", "+=", "kernel_size=4", "28, 14", "is 13"]
