@@ -135,7 +135,7 @@ PRESETS: dict[str, Config] = {
         first_bias=True,
         average=0.998,
     ),
-    # The figures of Radford et al. (2015), section 4; 1024-512-256-128 needs a GPU.
+    # The numbers of Radford et al. (2015), section 4; 1024-512-256-128 needs a GPU.
     "paper": Config(image_size=64, fit="resize", latent="uniform", width=128, batch_size=128),
     # For tests only: it ends in seconds and its digits cannot be read.
     "smoke": Config(

@@ -135,9 +135,10 @@ class NotebookProgress:
             self.handle.update(picture)
 
     def _header(self) -> str:
-        """Return a bar with step and time, and below it running means."""
+        """Return a bar with step and time, and below it running means; no bar once all is done."""
         run, metrics = self.training, self.training.objective.metrics
         done = "█" * round(24 * run.step / run.total)
+        bar = f"{done:░<24}  " if run.step < run.total else ""
         width = len(str(run.total))  # so that nothing moves when a digit is added
         left = run.seconds / max(run.step, 1) * (run.total - run.step)
         time = f"{minutes(left)} left" if left else f"took {minutes(run.seconds)}"
@@ -145,7 +146,7 @@ class NotebookProgress:
         means = {m.key: run.history[m.key][last:].mean().item() for m in metrics}
         when = "now" if left else "at the end"
         return (
-            f"{done:░<24}  step {run.step:>{width}} of {run.total}, {time}\n"
+            f"{bar}step {run.step:>{width}} of {run.total}, {time}\n"
             f"running means {when}:  {describe(means, metrics)}"
         )
 

@@ -122,7 +122,7 @@ def test_teachers_page_has_all_that_a_lesson_needs(path):
     misconceptions = part.split("**Misconceptions**")[1].split("**If")[0]
     for number in ("1.", "2."):
         told = misconceptions.split(f"\n{number} ")[1].split("\n2. ")[0]
-        assert "ell" in told and re.search(r"\[\d+\]", told), "name the cell that settles it"
+        assert re.search(r"\b[Cc]ells?\s+\[\d+\]", told), "name the cell that settles it"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
