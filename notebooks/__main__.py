@@ -103,8 +103,9 @@ def open_lab(options: list[str]) -> None:
     (MINE / START).write_text(start_page((ROOT / "README.md").read_text("utf-8")), "utf-8")
     for name in changes():
         print(f"The course has changed {name} since you began it: make changes")
-    paths = [str(COURSE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):  # settings; extensions, templates
+        paths = [str(COURSE / "jupyter"), os.environ.get(name, "")]
+        os.environ[name] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp
 
     place = f"/lab/tree/{MINE.name}/{START}"

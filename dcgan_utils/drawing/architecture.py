@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
 from torch import Tensor, nn
 
+from .alt_texts import set_alt_text
 from .plots import COLORS, in_style, new_axes, tile
 
 # Of a drawing, in inches.
@@ -157,7 +158,10 @@ def draw_network(network: nn.Module, x: Tensor, ax: Axes | None = None) -> Axes:
 
     count = sum(layer.parameters for layer in layers)
     ends = f"{_size(*blocks[0])} to {_size(*blocks[-1])}"
-    ax.set_title(f"{type(network).__name__}: {ends} with {count:,} parameters")
+    title = f"{type(network).__name__}: {ends} with {count:,} parameters"
+    ax.set_title(title)
+    sizes = ", ".join(_size(*block) for block in blocks)
+    set_alt_text(ax, f"{title}, drawn to scale as one block for each feature map: {sizes}.")
     ax.set(xlim=(0, _WIDTH), ylim=(-_TALLEST / 2 - 0.4, _TALLEST / 2 + 0.1), aspect="equal")
     ax.axis("off")
     return ax
@@ -238,6 +242,8 @@ def draw_feature_maps(network: nn.Module, x: Tensor, count: int = 16) -> list[Ax
             else f"logit {maps.item():.1f}".replace("-", "−")
         )
         ax.axis("off")
+    titles = ", ".join(ax.get_title("left") for ax in axes)
+    set_alt_text(axes[0], f"What one input of {type(network).__name__} becomes: {titles}.")
     return list(axes)
 
 

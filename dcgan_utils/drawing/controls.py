@@ -1,5 +1,7 @@
 """Sliders and buttons in JupyterLab, around functions that draw, and what notebooks draw so."""
 
+import base64
+import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,11 +9,19 @@ import torch
 from matplotlib.axes import Axes
 from torch.nn.functional import batch_norm, leaky_relu
 
+from .alt_texts import alt_text
 from .plots import COLORS, in_style, new_axes, to_png
 
 
+def _picture_of(ax: Axes) -> str:
+    """Return the figure of `ax` as HTML, since the widget for pictures knows no alt texts."""
+    words = html.escape(alt_text(ax.figure.figure))
+    png = base64.b64encode(to_png(ax, 80)).decode()
+    return f'<img alt="{words}" src="data:image/png;base64,{png}">'
+
+
 def sliders(
-    draw: Callable[[list[float]], Any],
+    draw: Callable[[list[float]], Axes],
     names: Sequence[str],
     limit: float | Sequence[tuple[float, float]],
     step: float = 0.5,
@@ -41,7 +51,7 @@ def sliders(
     """
     import ipywidgets  # which takes half a second, and is needed for this alone
 
-    picture = ipywidgets.Image(format="png")
+    picture = ipywidgets.HTML()
     ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
     column = [
@@ -50,7 +60,7 @@ def sliders(
     ]
 
     def show(_: object = None) -> None:
-        picture.value = to_png(draw([slider.value for slider in column]), 80)
+        picture.value = _picture_of(draw([slider.value for slider in column]))
 
     for slider in column:
         slider.observe(show, "value")
@@ -129,7 +139,7 @@ def activation_on_sums(leak: float, mean: float, deviation: float, ax: Axes | No
 
 
 def buttons(
-    draw: Callable[[], Any],
+    draw: Callable[[], Axes],
     presses: Mapping[str, Callable[[], object]],
     rates: Mapping[str, tuple[float, Callable[[float], object]]] | None = None,
 ) -> Any:
@@ -153,11 +163,11 @@ def buttons(
     """
     import ipywidgets  # which takes half a second, and is needed for this alone
 
-    picture = ipywidgets.Image(format="png")
+    picture = ipywidgets.HTML()
 
     def answer(do: Callable[[], object]) -> None:
         do()
-        picture.value = to_png(draw(), 80)
+        picture.value = _picture_of(draw())
 
     row, column = [], []
     for name, press in presses.items():

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..data import unscale
 from ..losses import Quantity
 from ..training import History
+from .alt_texts import set_alt_text as set_alt_text  # for notebooks, which import this module
 
 Given = ParamSpec("Given")  # what a function that draws is given, and what it returns
 Drawn = TypeVar("Drawn")

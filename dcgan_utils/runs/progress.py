@@ -127,7 +127,9 @@ class NotebookProgress:
         if not len(self.training.history):  # with record_every, rows may come later
             return
         self.drawn = self.training.step
-        picture = Image(to_png(self._draw().axes[0], DOTS_PER_INCH), width=WIDTH, height=HEIGHT)
+        png = to_png(self._draw().axes[0], DOTS_PER_INCH)
+        alt = f"Losses, what D says, and samples. {self._header().strip('░█ ')}"
+        picture = Image(png, width=WIDTH, height=HEIGHT, alt=" ".join(alt.split()))
         if self.handle is None:
             self.handle = DisplayHandle()
             self.handle.display(picture)

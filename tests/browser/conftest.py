@@ -34,6 +34,7 @@ def lab(browser, tmp_path_factory):
     """Return the address and the project of a JupyterLab that `python -m notebooks` started."""
     project = tmp_path_factory.mktemp("lab") / "project"
     shutil.copytree(ROOT / "notebooks", project / "notebooks")
+    (project / "experiments").symlink_to(ROOT / "experiments")
     for page in ROOT.glob("*.md"):
         shutil.copy(page, project)
     with socket.socket() as free:

@@ -1,8 +1,11 @@
 """JupyterLab as a reader meets it: the start page, the player's buttons, a run that is stopped."""
 
 import re
+from functools import partial
 
+import nbformat
 import pytest
+from conftest import PATIENCE, ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -209,3 +212,55 @@ def test_a_slider_is_moved_and_the_picture_changes(page, open_notebook):
     press(1, "End", "6")
     assert code.first.get_by_text("Traceback").count() == 0
     press(3, "End", "2")  # with more padding it fits again
+
+
+PICTURES = """
+from IPython.display import Image, display
+from dcgan_utils.drawing import plots
+
+ax = plots.new_axes()
+ax.set(xlabel="step", ylabel="loss", title="The loss falls")
+display(Image(plots.to_png(plots.new_axes()), alt="An empty plot"))
+"""
+
+
+def test_pictures_have_alt_texts(page, lab, open_notebook):
+    """Those just drawn, and those stored with the course, which nobody trusts."""
+    cell = open_notebook("pictures", PICTURES).first
+    run_all(page)
+    cell.get_by_alt_text("An empty plot", exact=True).wait_for()
+    plot = "The loss falls. Horizontal axis: step. Vertical axis: loss."
+    cell.get_by_alt_text(plot, exact=True).wait_for()
+    page.goto(f"{lab[0]}/lab/tree/notebooks/00_the_game.ipynb?reset")
+    shown = page.locator(".jp-NotebookPanel:visible .jp-RenderedImage img")
+    shown.first.wait_for()
+    assert all(len(alt.split()) > 3 for alt in shown.evaluate_all("all => all.map((i) => i.alt)"))
+
+
+def until_controls(number):
+    """Return the code of a notebook before its controls, and their cell without the # signs."""
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    place = next(k for k, c in enumerate(code) if "# from dcgan_utils.drawing.controls" in c.source)
+    before = "\n".join(cell.source for cell in code[:place])
+    return before, re.sub("^# ", "", code[place].source, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("number, named", [("00", "Your game"), ("03", "sums"), ("09", "moved by")])
+def test_controls_are_pressed_and_the_picture_changes(page, open_notebook, number, named):
+    _, cell = open_notebook(f"controls_{number}", *until_controls(number)).all()
+    run_all(page)
+    picture = cell.locator(".widget-html img")
+    picture.wait_for(timeout=4 * PATIENCE)
+    assert named in picture.get_attribute("alt")
+    buttons, handles = cell.locator(".widget-button").all(), cell.get_by_role("slider").all()
+    presses = [button.click for button in buttons]  # beside buttons, sliders tell the next steps
+    presses += [partial(handle.press, "ArrowRight") for handle in handles if not buttons]
+    assert len(presses) >= 3
+    for press in presses:
+        before = picture.get_attribute("src")
+        press()
+        page.wait_for_function(
+            "([cell, before]) => cell.querySelector('.widget-html img')?.src !== before",
+            arg=[cell.element_handle(), before],
+        )

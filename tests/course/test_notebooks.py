@@ -1,6 +1,8 @@
 """The rules for notebooks and for the teachers' page that speaks of them."""
 
+import ast
 import re
+import symtable
 import tempfile
 from pathlib import Path
 
@@ -35,22 +37,73 @@ def test_notebooks_are_stored_as_executed(notebook):
             assert output.get("name") != "stderr", cell.source
 
 
-def test_a_cell_that_is_not_compared_is_followed_by_one_that_asserts(notebook):
-    """Markdown may stand between them; Python 3's `assert` must be in the next code cell."""
+REASONS = {f"differs-by-{what}" for what in ("data", "machine", "time", "results")}
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def test_a_cell_that_is_not_compared_has_a_reason_and_a_check(notebook):
+    """The reason is a tag; the check stands at the cell's own end, or in the next code cell."""
     code = cells(notebook, "code")
     for cell, after in zip(code, [*code[1:], None]):
-        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+        assert bool(tags(cell) & REASONS) == ("nbval-ignore-output" in tags(cell)), cell.source
+        if tags(cell) & REASONS:
             only_a_picture = (
                 all(output.get("data", {}).get("image/png") for output in cell.outputs)
                 and "progress" not in cell.source
             )
-            assert only_a_picture or (after and "assert" in after.source), cell.source
-            assert re.match("# .*(depends on|differ)", cell.source), f"give a reason: {cell.source}"
+            sources = (cell.source, after.source if after else "")
+            assert only_a_picture or any("assert" in source for source in sources), cell.source
+            assert not re.match("# .*(depends? on|differ)", cell.source), "the tag says it"
+
+
+def made_and_taken(source):
+    """Return the names that a cell makes, and those that it takes from other cells."""
+    top = symtable.symtable(source, "cell", "exec")
+    made = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    tables, taken = [top], set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        taken |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (table is top or symbol.is_global())
+        }
+    return made, taken - made
+
+
+def test_cells_that_only_check_are_folded(notebook):
+    """They show nothing, assert, and make nothing that another cell takes."""
+    code = cells(notebook, "code")
+    names = [made_and_taken(cell.source) for cell in code]
+    for place, (cell, (made, _)) in enumerate(zip(code, names)):
+        taken = set().union(*(taken for k, (_, taken) in enumerate(names) if k != place))
+        asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
+        only_checks = asserts and not cell.outputs and not made & taken
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert only_checks == folded == ("check" in tags(cell)), cell.source
 
 
 def test_notebook_tags_are_known(notebook):
+    known = {"nbval-ignore-output", "check", "solution"} | REASONS
     for cell in notebook.cells:
-        assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output", "solution"}
+        assert tags(cell) <= known
+
+
+def test_pictures_have_alt_texts(notebook):
+    """Those that cells made, as metadata, and those of Markdown."""
+    for cell in cells(notebook, "code"):
+        for output in cell.outputs:
+            for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
+                words = output.metadata.get(kind, {}).get("alt", "").split()
+                assert len(words) >= 7, f"{' '.join(words)!r} of {cell.source}"
+    for cell in cells(notebook, "markdown"):
+        for alt in re.findall(r"!\[([^\]]*)\]\(", cell.source):
+            assert len(alt.split()) >= 7, cell.source
+        assert "<img" not in cell.source
 
 
 def test_solutions_have_cells_of_their_own_that_make_handout_leaves_out(notebook):

@@ -205,11 +205,11 @@ def test_a_slider_draws_anew():
 
     column = controls.sliders(draw, ["slant", "weight"], limit=4)
     slant, weight, picture = column.children
-    before = bytes(picture.value)
-    assert asked == [[0, 0]] and before.startswith(b"\x89PNG")
+    before = picture.value
+    assert asked == [[0, 0]]
     assert (slant.min, slant.max, weight.description) == (-4, 4, "weight")
     slant.value = 1.5
-    assert asked[-1] == [1.5, 0] and bytes(picture.value) != before
+    assert asked[-1] == [1.5, 0] and picture.value != before
 
 
 def test_sliders_have_ends_of_their_own():
@@ -269,15 +269,12 @@ def test_a_button_does_what_it_says_and_shows_it():
     )
     row, rate, picture = board.children
     step, reset = row.children
-    first = bytes(picture.value)
-    assert first.startswith(b"\x89PNG") and (step.description, reset.description) == (
-        "step",
-        "reset",
-    )
+    first = picture.value
+    assert (step.description, reset.description) == ("step", "reset")
     step.click()
     step.click()
-    assert state["step"] == 2 and bytes(picture.value) != first
+    assert state["step"] == 2 and picture.value != first
     reset.click()
-    assert state["step"] == 0 and bytes(picture.value) == first
+    assert state["step"] == 0 and picture.value == first
     rate.value = 0.1
-    assert state["rate"] == pytest.approx(0.1) and bytes(picture.value) != first
+    assert state["rate"] == pytest.approx(0.1) and picture.value != first
