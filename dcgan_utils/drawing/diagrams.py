@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..layers import conv2d, conv_transpose2d_by_stamping, insert_zeros, output_size
+from .alt_texts import set_alt_text
 from .plots import COLORS, in_style, new_axes
 
 FILLED_IN = "#eeeeee"  # a cell of padding, or a zero between pixels
@@ -164,7 +165,8 @@ def _sliding(
     window = image[top : top + height, left : left + width]
     text = _products(window, kernel, output[row, column].item())
     ax.text(columns / 2, tall + 0.75, text, size=13, ha="center", va="center")
-    return ax
+    grids = f"{names[0]}; {names[1]}; output so far"
+    return set_alt_text(ax, f"Grids of numbers: {grids}. At row {top}, column {left}: {text}.")
 
 
 def draw_convolution(
@@ -255,7 +257,8 @@ def draw_stamping(
     box(ax, canvas_at + padding, padding, *inside[::-1], color=COLORS["generator"])
     text = f"pixel (row {row}, column {column}) stamps at (row {top}, column {left})"
     ax.text(columns / 2, tall + 0.75, text, size=13, ha="center", va="center")
-    return ax
+    grids = f"input; {value} × kernel; added so far"
+    return set_alt_text(ax, f"Grids of numbers: {grids}. A {text}.")
 
 
 @in_style
@@ -283,4 +286,5 @@ def draw_channels(x: Tensor, weight: Tensor) -> Axes:
             for place, sign in ((wide + 0.5, "∗"), (across - 1, "+" if k + 1 < channels else "=")):
                 ax.text(left + place, top + 1, sign, ha="center", va="center", size=16)
         number_grid(output[out], ax, (across * channels, top), title=f"output channel {out}")
-    return ax
+    sums = f"each of {outputs} output channels is a sum over {channels} input channels"
+    return set_alt_text(ax, f"Grids of numbers: {sums}, each convolved with a kernel of its own.")
