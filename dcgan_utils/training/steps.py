@@ -3,6 +3,9 @@
 Notebook 05, section 6, takes them by hand, line by line.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -98,13 +101,29 @@ def generator_step(
     Goodfellow et al. (2014), algorithm 1.
     """
     given = () if labels is None else (labels,)
-    with autocast(fake.device, precision):
+    with autocast(fake.device, precision), frozen(discriminator):
         says_of_fake = discriminator(fake, *given)
     loss = objective.generator_loss(says_of_fake.float())
     optimizer.zero_grad()
     loss.backward(inputs=list(generator.parameters()))
     optimizer.step()
     return loss.detach(), mean_score(objective, says_of_fake)
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let a network's parameters count as constants in what is computed here.
+
+    Without it, a compiled network would compute their gradients together with those of its input.
+    """
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def set_learning_rate(optimizer: Optimizer, config: Config, done: float) -> None:

@@ -4,12 +4,14 @@ import functools
 
 import pytest
 import torch
+from torch import nn
+from torch._dynamo.backends.common import aot_autograd
 
 from dcgan_utils.config import Config, UserError
 from dcgan_utils.data import Images
 from dcgan_utils.losses import D_WINS, non_saturating
 from dcgan_utils.sampling import sample
-from dcgan_utils.training import Diverged, History, Training, sample_steps, variety
+from dcgan_utils.training import Diverged, History, Training, generator_step, sample_steps, variety
 from dcgan_utils.training.health import ALIKE
 
 
@@ -210,6 +212,27 @@ def test_compiled_networks_train_alike(new_training, monkeypatch):
     assert len(compiled_graphs) >= 2, "both networks were compiled"
     assert compiled.state_dict()["generator"].keys() == plain.state_dict()["generator"].keys()
     assert sample(compiled.sampler, compiled.fixed_latents).shape == (16, 1, 16, 16)
+
+
+@pytest.mark.filterwarnings("ignore:Your compiler for AOTAutograd")
+def test_a_compiled_d_computes_no_gradients_of_its_weights_in_gs_step():
+    """By what the backward pass of the compiled graph asks each convolution for."""
+    asked = []
+
+    def backward(graph, inputs):
+        wanted = torch.ops.aten.convolution_backward.default
+        asked.extend(node.args[-1] for node in graph.graph.nodes if node.target == wanted)
+        return graph
+
+    backend = aot_autograd(fw_compiler=lambda graph, inputs: graph, bw_compiler=backward)
+    d = nn.Sequential(nn.Conv2d(1, 2, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(2, 1, 4))
+    d[0].bias.requires_grad_(False)  # and stays so
+    compiled = torch.compile(nn.Sequential(d, nn.Flatten(0)), backend=backend)
+    g = nn.Sequential(nn.ConvTranspose2d(3, 1, 8), nn.Tanh())
+    generator_step(g, compiled, torch.optim.SGD(g.parameters(), 0.1), g(torch.ones(2, 3, 1, 1)))
+    image, weight, bias = zip(*asked)
+    assert len(asked) == 2 and all(image) and not any(weight) and not any(bias)
+    assert [p.requires_grad for p in d.parameters()] == [True, False, True, True]
 
 
 def test_a_missing_compiler_is_named(new_training, monkeypatch):
