@@ -6,7 +6,7 @@
 #   make train TORCH=cpu
 # Anything after `make train` goes in ARGS:
 #   make train ARGS="--preset mnist64 --seed 3"
-# the number of a notebook to begin anew in NOTEBOOK:
+# the number of a notebook to begin anew, or to make slides of, in NOTEBOOK:
 #   make anew NOTEBOOK=05
 # and after `make bench`, which then measures these parts only, in PARTS:
 #   make bench PARTS="startup scaling"
@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip install --constraint constraints.txt
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: train lab anew changes test unit nbval handout notebooks figures results bench format types
+.PHONY: train lab anew changes test unit nbval handout slides pages notebooks figures results bench format types
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -47,6 +47,15 @@ nbval: .venv/installed
 handout: .venv/installed
 	$(BIN)/jupyter nbconvert --to notebook --output-dir=handout --TagRemovePreprocessor.enabled=True \
 		--TagRemovePreprocessor.remove_cell_tags=solution $(NOTEBOOKS)
+
+# reveal.js comes whole with a package for Sphinx, which itself is not needed.
+slides: .venv/installed
+	$(PIP) --quiet --no-deps sphinx-revealjs
+	$(BIN)/python -m notebooks.slides $(NOTEBOOK)
+
+pages: .venv/installed
+	$(BIN)/jupyter nbconvert --to html --output-dir=pages --template=course \
+		--TemplateExporter.extra_template_basedirs=notebooks/jupyter/nbconvert/templates $(NOTEBOOKS)
 
 notebooks: .venv/installed
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \

@@ -37,7 +37,12 @@ def alt_text(figure: Figure) -> str:
         ("Legend: ", [text.get_text() for legend in legends for text in legend.texts]),
     ]
     sentences = [(name, "; ".join(_different(texts))) for name, texts in parts]
-    return " ".join(f"{name}{told.rstrip('.')}." for name, told in sentences if told)
+    return " ".join(f"{name}{told}{_end(told)}" for name, told in sentences if told)
+
+
+def _end(told: str) -> str:
+    """Return the point that ends a sentence, unless it has an end."""
+    return "" if told.endswith((".", "!", "?")) else "."
 
 
 def _different(texts: Iterable[str]) -> list[str]:

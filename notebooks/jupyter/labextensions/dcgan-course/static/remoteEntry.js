@@ -1,8 +1,15 @@
-/* JupyterLab draws a picture without the alt text that stands in its metadata. This extension draws
-   it the same way and adds the text. `make lab` loads it: the folder lies on JUPYTER_PATH. It is
-   written by hand in the form in which JupyterLab loads extensions, so that nothing must be built. */
-(window._JUPYTERLAB ??= {})["dcgan-alt-texts"] = (() => {
+/* What the course adds to JupyterLab; `make lab` loads it, since the folder lies on JUPYTER_PATH.
+
+   JupyterLab draws a picture without the alt text that stands in its metadata: here it gets one.
+   Text keeps to about ninety letters a line, however wide the screen is.
+
+   It is written by hand in the form in which JupyterLab loads extensions, so nothing must be built. */
+(window._JUPYTERLAB ??= {})["dcgan-course"] = (() => {
   let shared;
+
+  const style = `
+    .jp-Notebook .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details) { max-width: 50em; }
+  `;
 
   const plugin = async () => {
     const [version] = Object.values(shared["@jupyterlab/rendermime"]);
@@ -17,15 +24,17 @@
     }
 
     return {
-      id: "dcgan-alt-texts:plugin",
+      id: "dcgan-course:plugin",
       autoStart: true,
       requires: [IRenderMimeRegistry],
-      activate: (_, registry) =>
+      activate: (_, registry) => {
+        document.head.appendChild(document.createElement("style")).textContent = style;
         registry.addFactory({
           safe: true,
           mimeTypes: ["image/png", "image/jpeg"],
           createRenderer: (options) => new ImageWithAltText(options),
-        }, 90),
+        }, 90);
+      },
     };
   };
 
