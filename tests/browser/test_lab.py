@@ -246,7 +246,9 @@ def until_controls(number):
     return before, re.sub("^# ", "", code[place].source, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("number, named", [("00", "Your game"), ("03", "sums"), ("09", "moved by")])
+@pytest.mark.parametrize(
+    "number, named", [("00", "Your game"), ("02", "mean"), ("03", "sums"), ("09", "moved by")]
+)
 def test_controls_are_pressed_and_the_picture_changes(page, open_notebook, number, named):
     _, cell = open_notebook(f"controls_{number}", *until_controls(number)).all()
     run_all(page)

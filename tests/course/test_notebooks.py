@@ -18,8 +18,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Notebooks
 
-LATER = ("01", "02", "06")  # their checks are not yet folded, their pictures have no alt texts
-
 
 def cells(notebook, kind):
     return [cell for cell in notebook.cells if cell.cell_type == kind]
@@ -27,11 +25,6 @@ def cells(notebook, kind):
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
-    return nbformat.read(request.param, as_version=4)
-
-
-@pytest.fixture(params=[p for p in NOTEBOOKS if p.name[:2] not in LATER], ids=lambda p: p.stem)
-def finished_notebook(request):
     return nbformat.read(request.param, as_version=4)
 
 
@@ -51,9 +44,9 @@ def tags(cell):
     return set(cell.metadata.get("tags", []))
 
 
-def test_a_cell_that_is_not_compared_has_a_reason_and_a_check(finished_notebook):
+def test_a_cell_that_is_not_compared_has_a_reason_and_a_check(notebook):
     """The reason is a tag; the check stands at the cell's own end, or in the next code cell."""
-    code = cells(finished_notebook, "code")
+    code = cells(notebook, "code")
     for cell, after in zip(code, [*code[1:], None]):
         assert bool(tags(cell) & REASONS) == ("nbval-ignore-output" in tags(cell)), cell.source
         if tags(cell) & REASONS:
@@ -82,9 +75,9 @@ def made_and_taken(source):
     return made, taken - made
 
 
-def test_cells_that_only_check_are_folded(finished_notebook):
+def test_cells_that_only_check_are_folded(notebook):
     """They show nothing, assert, and make nothing that another cell takes."""
-    code = cells(finished_notebook, "code")
+    code = cells(notebook, "code")
     names = [made_and_taken(cell.source) for cell in code]
     for place, (cell, (made, _)) in enumerate(zip(code, names)):
         taken = set().union(*(taken for k, (_, taken) in enumerate(names) if k != place))
@@ -100,14 +93,14 @@ def test_notebook_tags_are_known(notebook):
         assert tags(cell) <= known
 
 
-def test_pictures_have_alt_texts(finished_notebook):
+def test_pictures_have_alt_texts(notebook):
     """Those that cells made, as metadata, and those of Markdown."""
-    for cell in cells(finished_notebook, "code"):
+    for cell in cells(notebook, "code"):
         for output in cell.outputs:
             for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
                 words = output.metadata.get(kind, {}).get("alt", "").split()
                 assert len(words) >= 6, f"{' '.join(words)!r} of {cell.source}"
-    for cell in cells(finished_notebook, "markdown"):
+    for cell in cells(notebook, "markdown"):
         for alt in re.findall(r"!\[([^\]]*)\]\(", cell.source):
             assert len(alt.split()) >= 6, cell.source
         assert "<img" not in cell.source
