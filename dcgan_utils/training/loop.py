@@ -63,8 +63,8 @@ class Training:
         discriminator: nn.Module | None = None,
     ):
         self.config, self.images = config, images
-        self.objective = objective_for(config)
         self.processes = Processes(config.batch_size)
+        self.objective = self.processes.weighing(objective_for(config))
         self.device = choose_device(config.device)
         require_own_device(self.device)
         self.precision = choose_precision(config.precision, self.device)

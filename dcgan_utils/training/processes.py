@@ -8,6 +8,7 @@ the average, draws, writes and speaks. Where nobody started several, nothing her
 """
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import socket
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..config import UserError
+from ..losses import Objective
 
 _STORES: list[dist.Store] = []  # where the processes that this one has joined leave words
 TIMEOUT = datetime.timedelta(
@@ -69,7 +71,7 @@ class Processes:
             )
         ends = [rank * batch_size // self.count for rank in (self.rank, self.rank + 1)]
         self.share = slice(*ends)
-        self._batch_size, self._weight = batch_size, (ends[1] - ends[0]) / batch_size
+        self._batch_size, self._weight = batch_size, (ends[1] - ends[0]) * self.count / batch_size
         self._wrapped: dict[nn.Module, DistributedDataParallel] = {}
 
     @property
@@ -77,8 +79,26 @@ class Processes:
         """Whether this is the process that keeps the average, draws, writes and speaks."""
         return self.rank == 0
 
+    def weighing(self, objective: Objective) -> Objective:
+        """Return an objective in which this process counts as much as its share is large.
+
+        Means over the processes, of gradients as of metrics, then are those over the whole batch.
+        The losses themselves are weighted, not their gradients: with batch norm over all processes,
+        the others' losses depend on this one's images too.
+        """
+        if self._weight == 1:
+            return objective
+        return dataclasses.replace(
+            objective,
+            discriminator_loss=lambda *outputs: (
+                self._weight * objective.discriminator_loss(*outputs)
+            ),
+            generator_loss=lambda outputs: self._weight * objective.generator_loss(outputs),
+            score=lambda outputs: self._weight * objective.score(outputs),
+        )
+
     def averaging(self, network: nn.Module) -> nn.Module:
-        """Return a network whose gradients become those of the whole batch as it goes backward.
+        """Return a network whose gradients become the mean over the processes as it goes backward.
 
         Parameters
         ----------
@@ -89,22 +109,21 @@ class Processes:
         if self.count == 1:
             return network
         if network not in self._wrapped:
-            # By default DDP copies the first process's buffers to all before each forward pass.
-            # D makes two before it goes backward, which then finds its running statistics changed
-            # (pytorch issues 22095, 66504, 175024). Nothing in training reads them.
+            # By default DDP copies the first process's running statistics to all before each
+            # forward pass. Training never reads them, and D makes two passes before it goes
+            # backward, which PyTorch long refused then (its issues 22095, 66504, 175024).
             wrapped = DistributedDataParallel(network, forward_sync_buffers=False)
+            self._wrapped[network] = wrapped
             # Of a layer with one channel, whose layout is two layouts at once; nothing is slower.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-            wrapped.register_comm_hook(self._weight, _weighted_sum)
-            self._wrapped[network] = wrapped
         return self._wrapped[network]
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return the whole batch's means, from the means (...) over each process's share."""
-        if self.count > 1:
-            values = values * self._weight
-            dist.all_reduce(values)
-        return values
+        """Return the mean of each of some values over the processes."""
+        if self.count == 1:
+            return values
+        dist.all_reduce(values)
+        return values / self.count
 
     def whole(self, images: Tensor) -> Tensor:
         """Return a whole batch (B, ...), from each process's share of it, without a graph."""
@@ -125,15 +144,6 @@ class Processes:
         flag = torch.tensor([float(here)])
         dist.all_reduce(flag)
         return bool(flag)
-
-
-def _weighted_sum(weight: float, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
-    """Sum gradients over the processes, each weighted by its part of the batch.
-
-    DDP's own mean counts all processes alike, which is right only if their shares are of one size.
-    """
-    work = dist.all_reduce(bucket.buffer().mul_(weight), async_op=True)
-    return work.get_future().then(lambda done: done.value()[0])
 
 
 def are_several() -> bool:
