@@ -6,7 +6,6 @@ What a process returns, or the error that ends it, comes back in a file; so does
 import multiprocessing
 import multiprocessing.forkserver
 import os
-import socket
 import sys
 import traceback
 from pathlib import Path
@@ -33,20 +32,15 @@ def warm_context() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def environment_of(rank: int, count: int, port: int) -> dict[str, str]:
+def environment_of(rank: int, count: int, port: int, held: bool) -> dict[str, str]:
     """Return what torchrun tells a process on a single machine."""
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
+        "TORCHELASTIC_USE_AGENT_STORE": str(held),
+        "TORCHELASTIC_RESTART_COUNT": "0",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
@@ -61,7 +55,7 @@ def _act(function, arguments, environment, out: Path) -> None:
         setattr(sys, f"__{name}__", file)
     try:
         torch.save(function(*arguments), out)
-    except BaseException:
+    except Exception:
         traceback.print_exc()
         raise
 
@@ -78,7 +72,7 @@ class Several:
     count, started
         How many processes are said to be there, and how many of them are started; by default all.
     port
-        Where they meet; by default one that is free.
+        Where the first of them opens the others' meeting place; by default it is open already.
     """
 
     def __init__(
@@ -93,10 +87,21 @@ class Several:
         context = warm_context()
         folder.mkdir(exist_ok=True)
         self.files = [folder / f"{rank}.pt" for rank in range(started or count)]
-        port = port or free_port()
+        self.store = None
+        if port is None:  # as torchrun does, whose own process holds what the others say
+            self.store = torch.distributed.TCPStore(
+                "127.0.0.1", 0, is_master=True, wait_for_workers=False
+            )
+            port = self.store.port
         self.processes = [
             context.Process(
-                target=_act, args=(function, arguments, environment_of(rank, count, port), file)
+                target=_act,
+                args=(
+                    function,
+                    arguments,
+                    environment_of(rank, count, port, self.store is not None),
+                    file,
+                ),
             )
             for rank, file in enumerate(self.files)
         ]
