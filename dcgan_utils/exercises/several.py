@@ -48,7 +48,7 @@ def check_mean_of_shares(function: Callable[[list[Tensor], list[int]], Tensor]) 
                 (torch.stack(means).mean(0), "All shares count alike here, the small ones too."),
                 (torch.stack(means).sum(0), "This is a sum of means. Which mean is wanted?"),
                 (
-                    sum(m * s for m, s in zip(means, sizes, strict=True)),
+                    (torch.stack(means) * torch.tensor(sizes)[:, None]).sum(0),
                     "Divide by the number of images in all shares.",
                 ),
             ]
