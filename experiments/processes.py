@@ -101,7 +101,9 @@ def parameters(name: str) -> tuple[int, int]:
 
 def measured_table(rows: Sequence[dict[str, str]]) -> str:
     """Return images per second, and ratios turn by turn, in Markdown."""
-    lines: list[list[object]] = [["preset", "run as", "images per second", "ratio", "MB a step"]]
+    lines: list[list[object]] = [
+        ["preset", "run as", "images per second", "ratio", "MB sent a step"]
+    ]
     for name in STEPS:
         own = [row for row in rows if row["setting"] == name]
         paces = {
@@ -154,10 +156,11 @@ def main() -> None:
     options = parse()
     if options.here:
         return time_here(options.here)
-    rows = [
-        time_once(name, *kind) for name in STEPS for _ in range(options.turns) for kind in KINDS
-    ]
-    write_file(OUT, to_csv(rows))
+    rows: list[dict[str, object]] = []
+    for name in STEPS:
+        for _ in range(options.turns):
+            rows += [time_once(name, *kind) for kind in KINDS]
+            write_file(OUT, to_csv(rows))  # whole turns only
     print(measured_table(read(OUT)))
 
 
