@@ -95,22 +95,34 @@ def train(arguments: Sequence[str]) -> None:
     """Train."""
     options = options_of(Train, arguments)
     from . import runs
+    from .training import joined
+
+    def make():
+        if options.out is None:
+            return runs.create_next(options.config, options.preset)
+        return runs.create(options.config, options.out), options.out
 
     _require_enough(options.judge)
-    if options.out is None:
-        training, folder = runs.create_next(options.config, options.preset)
-    else:
-        training, folder = runs.create(options.config, options.out), options.out
-    _complete(training, folder, options.judge)
+    with joined():
+        training, folder = runs.together(make, options.config.device)
+        _complete(training, folder)
+    _judge(training, folder, options.judge)
 
 
 def resume(arguments: Sequence[str]) -> None:
     """Go on with a run."""
     options = options_of(Resume, arguments)
     from . import runs
+    from .training import joined
+
+    def make():
+        return runs.reopen(options.run, steps=options.steps), options.run
 
     _require_enough(options.judge)
-    _complete(runs.reopen(options.run, steps=options.steps), options.run, options.judge)
+    with joined():
+        training, folder = runs.together(make)
+        _complete(training, folder)
+    _judge(training, folder, options.judge)
 
 
 def sample(arguments: Sequence[str]) -> None:
@@ -140,10 +152,13 @@ def _require_enough(count: int) -> None:
         raise UserError(f"judge is {count}; allowed: {FEWEST} or more, or 0 for no judgment.")
 
 
-def _complete(training, folder: Path, count: int) -> None:
-    from . import judging, runs
+def _complete(training, folder: Path) -> None:
+    """Train to the end; of several processes, the first one speaks."""
+    from . import runs
     from .runs.progress import TerminalProgress
+    from .training import ProcessLost
 
+    command = f"{_program(training.processes.count)} resume {shlex.quote(str(folder))}"
     passes = training.total / (training.batches.per_epoch / training.objective.steps_of_d)
     length = f"{training.total:,} steps (epochs: {passes:.3g})"
     print(f"Training on {training.images.source} for {length}, into {folder}", flush=True)
@@ -151,10 +166,30 @@ def _complete(training, folder: Path, count: int) -> None:
         with TerminalProgress(training) as progress:
             summary = runs.complete(training, folder, progress)
     except KeyboardInterrupt:
-        command = f"python -m dcgan_utils resume {shlex.quote(str(folder))}"
         print(f"Stopped at step {training.step}. To go on: {command}", file=sys.stderr)
         raise
-    print(runs.last_line(summary), flush=True)
+    except ProcessLost as lost:
+        lost.args = (f"{lost} To go on: {command}",)
+        raise
+    if training.processes.first:
+        print(runs.last_line(summary), flush=True)
+
+
+def _program(count: int) -> str:
+    """Return how the command is called with as many processes."""
+    if count == 1:
+        return "python -m dcgan_utils"
+    if os.environ.get("LOCAL_WORLD_SIZE") == str(count):
+        return f"torchrun --standalone --nproc-per-node={count} -m dcgan_utils"
+    return "on each machine, torchrun with the same options, and -m dcgan_utils"
+
+
+def _judge(training, folder: Path, count: int) -> None:
+    """Judge a finished run, if its samples are digits."""
+    from . import judging, runs
+
+    if not training.processes.first:
+        return
     if count and runs.can_judge(training.config):
         judgment = runs.judge_run(folder, count)
         print(judgment.line)
@@ -205,10 +240,16 @@ class Lenient:
         return getattr(self._stream, name)
 
 
+def is_first() -> bool:
+    """Return whether this is the one of torchrun's processes that speaks, draws and judges."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after a mistake that its message explains."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    out, errors = Lenient(sys.stdout), Lenient(sys.stderr)
+    streams = (sys.stdout, sys.stderr)
+    out, errors = (Lenient(stream if is_first() else None) for stream in streams)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
             return run(arguments)
@@ -224,10 +265,14 @@ def run(arguments: Sequence[str]) -> int:
             print(f"error: there is no command {arguments[0]!r}", file=sys.stderr)
         print(ABOUT, file=sys.stdout if wanted_help else sys.stderr)
         return 0 if wanted_help else 2
+    if not is_first() and arguments[0] not in ("train", "resume"):
+        return 0
     try:
         COMMANDS[arguments[0]](arguments[1:])
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        noticed = getattr(error, "told_here", None)  # of a lost process: by the first that noticed
+        if noticed is not False:
+            print(f"error: {error}", file=sys.__stderr__ if noticed else sys.stderr, flush=True)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -51,6 +51,7 @@ class Config:
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
+    sync_batch_norm: bool = False  # one batch norm for all processes of torchrun; on CUDA only
     compile: bool = False  # compile both networks before training; meant for GPUs
     record_every: int = 1  # steps between two recorded rows of metrics
     frames: int = 24  # pictures in the animation, dense at first, then sparser

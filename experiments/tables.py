@@ -53,7 +53,17 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def all_tables() -> dict[str, str]:
     """Return every table by name, from the files in results/."""
-    from . import bench, compare, conditional, features_report, latent, memory, rules_report, seeds
+    from . import (
+        bench,
+        compare,
+        conditional,
+        features_report,
+        latent,
+        memory,
+        processes,
+        rules_report,
+        seeds,
+    )
 
     rows = read(RESULTS / "bench.csv")
     elsewhere = {  # of other machines, each in a folder of its own: `bench --out`
@@ -66,6 +76,8 @@ def all_tables() -> dict[str, str]:
         "compare": compare.summary(read(RESULTS / "compare.csv")),
         "memory": memory.memory_table(read(RESULTS / "memory.csv")),
         "conditional": conditional.table(read(RESULTS / "conditional.csv")),
+        "processes": processes.measured_table(read(RESULTS / "processes.csv")),
+        "processes_on_paper": processes.paper_table(),
         "latent": latent.table(read(RESULTS / "latent.csv")),
         **bench.tables(rows),
         **elsewhere,

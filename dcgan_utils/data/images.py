@@ -1,5 +1,7 @@
 """A set of images with labels, and how images come to the size and the range of training."""
 
+import functools
+import zlib
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +40,12 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """What tells these images from all others: source, number, and a checksum of all."""
+        checksum = zlib.crc32(self.labels.numpy().data, zlib.crc32(self.pixels.numpy().data))
+        return f"{self.source}, {len(self)} images, CRC-32 {checksum:08x}"
 
     def split(self) -> tuple["Images", "Images"]:
         """Return the images that runs train on, and those that are held out."""

@@ -51,6 +51,7 @@ from .judging import (
 )
 from .latent_space import check_clean_direction, check_completion, check_norms
 from .rules import check_instance_norm, check_luck, check_permutation
+from .several import check_mean_of_shares, check_shares, check_statistics
 from .the_game import check_best_discriminator, check_dirac_step, check_penalty
 from .training import (
     check_discriminator_loss,
@@ -89,6 +90,7 @@ __all__ = [
     "check_label_maps",
     "check_leftover",
     "check_luck",
+    "check_mean_of_shares",
     "check_mended_generator",
     "check_nearest_error",
     "check_nearest_moved",
@@ -100,8 +102,10 @@ __all__ = [
     "check_receptive_field",
     "check_scaled",
     "check_secret_layer",
+    "check_shares",
     "check_sizes",
     "check_small_generator",
+    "check_statistics",
     "check_stuck_parameters",
     "check_to_gray_levels",
     "check_training",

@@ -14,6 +14,7 @@ from .results import (
     write_results,
     write_samples,
 )
+from .together import together
 
 __all__ = [
     "CHECKPOINT",
@@ -32,6 +33,7 @@ __all__ = [
     "save_training",
     "store_judgment",
     "summarize",
+    "together",
     "write_results",
     "working_in",
     "write_samples",

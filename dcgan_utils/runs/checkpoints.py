@@ -60,7 +60,7 @@ def load_training(
         training.load_state_dict(state)
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise UserError(f"{path} does not fit this version's networks: {error}") from error
-    _compare_environments(state["environment"], environment(training.device), notice)
+    _compare_environments(state["environment"], environment(training.device), config, notice)
     return training
 
 
@@ -107,16 +107,28 @@ def _config_of(path: Path, state: Mapping, steps: int | None) -> Config:
 
 
 def _compare_environments(
-    before: Mapping[str, str], here: Mapping[str, str], notice: Callable[[str], None]
+    before: Mapping[str, str],
+    here: Mapping[str, str],
+    config: Config,
+    notice: Callable[[str], None],
 ) -> None:
-    """Say what differs from where the checkpoint was written, if anything does."""
+    """Say what differs from where the checkpoint was written, if anything does, and what follows.
+
+    Checkpoints from before there could be several processes do not name their number.
+    """
+    before = {"processes": "1", **before}
     changed = [
         f"{name} {before.get(name)} then, {value} now"
         for name, value in here.items()
         if before.get(name) != value
     ]
-    if changed:
-        notice(
-            f"The run continues under other conditions ({'; '.join(changed)}), so that its numbers "
-            f"may differ in the last bits from those of a run that was not interrupted."
+    if not changed:
+        return
+    follows = "its numbers may differ in the last bits from those of a run that was not interrupted"
+    then, now = (config.batch_size / int(where["processes"]) for where in (before, here))
+    if then != now and not config.sync_batch_norm:
+        follows = (
+            f"it takes another course than without the interruption: batch norm now normalizes "
+            f"over {now:.4g} images at a time, before over {then:.4g}"
         )
+    notice(f"The run continues under other conditions ({'; '.join(changed)}), so that {follows}.")

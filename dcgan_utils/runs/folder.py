@@ -180,7 +180,8 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
     Returns
     -------
     dict
-        The summary, as in summary.json.
+        The summary, as in summary.json. Of several processes, the first writes and has it; the
+        others train with it, and return an empty one.
 
     Raises
     ------
@@ -188,10 +189,15 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
         If the run became NaN; the last checkpoint is from before.
     StoppedBetweenSteps
         After Ctrl-C or SIGTERM; the last checkpoint is of this moment.
+    ProcessLost
+        If another of several processes is gone; the last checkpoint is from before.
     UserError
         If the disk is full; the last checkpoint is intact.
     """
     folder = Path(folder)
+    if not training.processes.first:
+        training.run()
+        return {}
 
     def on_checkpoint() -> None:
         save_training(folder / CHECKPOINT, training)

@@ -99,6 +99,7 @@ def summarize(training: Training) -> dict:
         "steps": training.step,
         "seconds": round(training.seconds, 1),
         "images_per_second": round(shown / training.seconds, 1),
+        "processes": training.processes.count,
         "device": device_name(training.device),
         "precision": training.precision,
         "seed": training.config.seed,
@@ -109,9 +110,12 @@ def summarize(training: Training) -> dict:
 
 def last_line(summary: dict) -> str:
     """Return the summary as the one line that a run ends with."""
+    count = summary["processes"]
+    together = f"{count} processes, each on " if count > 1 else ""
     return (
         f"{summary['data']}: {summary['steps']} steps in {summary['seconds']} s, "
-        f"{summary['images_per_second']} images/s on {summary['device']}, {summary['precision']}"
+        f"{summary['images_per_second']} images/s on {together}{summary['device']}, "
+        f"{summary['precision']}"
     )
 
 

@@ -6,6 +6,15 @@ from .health import Diverged, Look, Report, variety
 from .history import History
 from .interrupt import StoppedBetweenSteps
 from .loop import REPORT_EVERY, Training
+from .processes import (
+    ProcessLost,
+    are_several,
+    count_processes,
+    joined,
+    losses_noticed,
+    raise_together,
+    require_own_device,
+)
 from .steps import discriminator_step, generator_step
 
 __all__ = [
@@ -13,16 +22,23 @@ __all__ = [
     "Diverged",
     "History",
     "Look",
+    "ProcessLost",
     "Report",
     "StoppedBetweenSteps",
     "Training",
+    "are_several",
     "autocast",
     "choose_device",
     "choose_precision",
+    "count_processes",
     "device_name",
     "discriminator_step",
     "environment",
     "generator_step",
+    "joined",
+    "losses_noticed",
+    "raise_together",
+    "require_own_device",
     "sample_steps",
     "variety",
 ]

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from ..config import UserError
+from .processes import count_processes
 
 
 def choose_device(name: str) -> torch.device:
@@ -152,4 +153,8 @@ def device_name(device: torch.device) -> str:
 
 def environment(device: torch.device) -> dict[str, str]:
     """Return what the last bits of a result depend on, besides settings, data and seed."""
-    return {"PyTorch": str(torch.__version__), "device": device_name(device)}
+    return {
+        "PyTorch": str(torch.__version__),
+        "device": device_name(device),
+        "processes": str(count_processes()),
+    }

@@ -4,9 +4,7 @@ Nothing here draws, prints or writes files: whoever calls the loop is told how i
 """
 
 import dataclasses
-import functools
 import time
-import zlib
 from collections.abc import Callable
 
 import torch
@@ -31,6 +29,7 @@ from .health import DIVERGED, Diverged, Look, Monitor, Report, look
 from .history import History
 from .interrupt import StoppedBetweenSteps, signals_wait
 from .memory import require_memory
+from .processes import Processes, losses_noticed, require_own_device, with_synced_batch_norm
 from .steps import discriminator_step, generator_step, set_learning_rate
 
 REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
@@ -52,8 +51,8 @@ class Training:
     Raises
     ------
     UserError
-        If the objective or the device is not there, a batch is larger than the data, or nothing
-        can be compiled.
+        If the objective or the device is not there, a batch is larger than the data or has fewer
+        images than there are processes, or nothing can be compiled.
     """
 
     def __init__(
@@ -64,8 +63,10 @@ class Training:
         discriminator: nn.Module | None = None,
     ):
         self.config, self.images = config, images
-        self.objective = objective_for(config)
+        self.processes = Processes(config.batch_size)
+        self.objective = self.processes.weighing(objective_for(config))
         self.device = choose_device(config.device)
+        require_own_device(self.device)
         self.precision = choose_precision(config.precision, self.device)
         self.batches = Batches(images, config.batch_size, config.seed, self.device)
         by_epochs = config.epochs * self.batches.per_epoch // self.objective.steps_of_d
@@ -88,6 +89,9 @@ class Training:
             made = new_networks(config, channels, classes, self.random, layout)
             generator = made[0] if generator is None else generator
             discriminator = made[1] if discriminator is None else discriminator
+        if config.sync_batch_norm:
+            generator = with_synced_batch_norm(generator, self.device)
+            discriminator = with_synced_batch_norm(discriminator, self.device)
         self.generator = generator.to(self.device).to(memory_format=layout)
         self.discriminator = discriminator.to(self.device).to(memory_format=layout)
         self.optimizers = {
@@ -96,7 +100,8 @@ class Training:
             )
             for name, network in (("generator", generator), ("discriminator", discriminator))
         }
-        self._average = Average(self.generator, config.average) if config.average else None
+        kept = config.average and self.processes.first
+        self._average = Average(self.generator, config.average) if kept else None
         if config.compile:
             require_compiler(self.device)
             # In place: names stay. By default, PyTorch compiles for all batch sizes when
@@ -118,18 +123,23 @@ class Training:
         Returns
         -------
         values, real, fake
-            The objective's metrics in their order, and the last two batches (B, C, S, S).
+            The objective's metrics in their order, and the last two batches (B, C, S, S); of
+            several processes, each has its share of them.
         """
+        generator = self.processes.averaging(self.generator)
+        discriminator = self.processes.averaging(self.discriminator)
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, self.config, self.step / self.total)
         for turn in range(self.objective.steps_of_d):
-            real, known = self.batches.batch(self.step * self.objective.steps_of_d + turn)
+            batch = self.batches.batch(self.step * self.objective.steps_of_d + turn)
+            real, known = (part[self.processes.share] for part in batch)
             labels = known if self.config.conditional else None
             given = () if labels is None else (labels,)
             with autocast(self.device, self.precision):
-                fake = self.generator(self._draw_latents(len(real)), *given)
+                z = self._draw_latents(self.config.batch_size)[self.processes.share]
+                fake = generator(z, *given)
             loss_d, d_real, d_before = discriminator_step(
-                self.discriminator,
+                discriminator,
                 self.optimizers["discriminator"],
                 real,
                 fake,
@@ -138,8 +148,8 @@ class Training:
                 self.precision,
             )
         loss_g, d_after = generator_step(
-            self.generator,
-            self.discriminator,
+            generator,
+            self.discriminator,  # not the averaging one: its gradients are not computed here
             self.optimizers["generator"],
             fake,
             labels,
@@ -149,7 +159,8 @@ class Training:
         if self._average is not None:
             self._average.update(self.step)
         self.step += 1
-        return torch.stack([loss_d, loss_g, d_real, d_before, d_after]), real, fake
+        values = torch.stack([loss_d, loss_g, d_real, d_before, d_after])
+        return self.processes.mean(values), real, fake
 
     def run(
         self,
@@ -182,16 +193,18 @@ class Training:
             When a metric or a weight becomes NaN or infinite, before anything of it is saved.
         StoppedBetweenSteps
             After Ctrl-C or SIGTERM, once the step under way is done; it is a KeyboardInterrupt.
+        ProcessLost
+            If another of several processes is gone.
         """
-        schedule = set(sample_steps(self.total, self.config.frames))
+        schedule = sample_steps(self.total, self.config.frames) if self.processes.first else []
         monitor = Monitor(self.objective.metrics, len(self.images))
         began = time.perf_counter() - self.seconds
         end, told_to_stop = self.total if steps is None else self.step + steps, False
         self._keep_frame(schedule)
         tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
         exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32)
-        with exact, signals_wait() as interrupted:
-            while self.step < end and not (told_to_stop or interrupted()):
+        with exact, losses_noticed(), signals_wait() as interrupted:
+            while self.step < end and not self.processes.any(told_to_stop or interrupted()):
                 values, real, fake = self.train_step()
                 self.seconds = time.perf_counter() - began
                 if self._is_due(self.config.record_every):
@@ -206,21 +219,22 @@ class Training:
                     self._require_finite()
                     told_to_stop = on_checkpoint() is True or told_to_stop
             self.history.flush()
-            if interrupted():
+            if self.processes.any(interrupted()):
                 raise StoppedBetweenSteps(self.step, self.total)
         return self.step >= self.total
 
     def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.total
 
-    def _keep_frame(self, schedule: set[int]) -> None:
+    def _keep_frame(self, schedule: list[int]) -> None:
         if self.step in schedule and self.step not in self.frames:
             self.frames[self.step] = sample(self.sampler, self.fixed_latents, self.fixed_labels)
 
     def _read(self, values: Tensor, real: Tensor, fake: Tensor) -> list[float]:
         """Return a step's metrics, and a look at its real and at its generated images."""
         self.history.flush()
-        return torch.cat([values, look(real), look(fake)]).tolist()
+        looks = (look(self.processes.whole(images)) for images in (real, fake))
+        return torch.cat([values, *looks]).tolist()
 
     def _report(self, monitor: Monitor, read: list[float]) -> Report:
         named = dict(zip((metric.key for metric in self.objective.metrics), read))
@@ -233,7 +247,7 @@ class Training:
     def _require_finite(self) -> None:
         states = (network.state_dict() for network in (self.generator, self.discriminator))
         finite = [value.isfinite().all() for state in states for value in state.values()]
-        if not torch.stack(finite).all():  # read once
+        if self.processes.any(not torch.stack(finite).all()):  # read once
             raise Diverged(DIVERGED)
 
     def state_dict(self) -> dict:
@@ -241,7 +255,7 @@ class Training:
         self.history.flush()
         return {
             "config": dataclasses.asdict(self.config),
-            "data": self._data_identity,
+            "data": self.images.identity,
             "device": self.device.type,
             "precision": self.precision,
             "own networks": self._own_networks,
@@ -273,7 +287,7 @@ class Training:
                 "same ones and give them to Training before its state."
             )
         here = {
-            "data": self._data_identity,
+            "data": self.images.identity,
             "device": self.device.type,
             "precision": self.precision,
         }
@@ -294,9 +308,3 @@ class Training:
         self.fixed_latents = state["fixed_latents"].to(self.device)
         self.history = History(self.objective.metrics, state["history"])
         self.frames = dict(state["frames"])
-
-    @functools.cached_property
-    def _data_identity(self) -> str:
-        pixels, labels = self.images.pixels.numpy().data, self.images.labels.numpy().data
-        checksum = zlib.crc32(labels, zlib.crc32(pixels))
-        return f"{self.images.source}, {len(self.images)} images, CRC-32 {checksum:08x}"

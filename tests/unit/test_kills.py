@@ -3,7 +3,6 @@
 `DCGAN_KILLS=50 pytest -s tests/unit/test_kills.py` kills fifty times and prints what it hit.
 """
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -13,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from several import FORKS, warm_context
 from test_runs import FILES, assert_same_end
 
 from dcgan_utils import files, runs
@@ -31,9 +31,7 @@ def train_or_resume(folder: Path) -> None:
 
 def in_a_process(folder: Path, seconds: float | None = None) -> int:
     """Train in a process of its own, killed after some seconds; return its exit status."""
-    context = multiprocessing.get_context("forkserver")  # which has imported everything already
-    context.set_forkserver_preload(["dcgan_utils.runs.progress"])
-    process = context.Process(target=train_or_resume, args=(folder,))
+    process = warm_context().Process(target=train_or_resume, args=(folder,))
     process.start()
     process.join(seconds)
     process.kill()
@@ -57,9 +55,7 @@ def assert_as_whole(killed: Path, whole: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "forkserver" not in multiprocessing.get_all_start_methods(), reason="Windows has no SIGKILL"
-)
+@pytest.mark.skipif(not FORKS, reason="Windows has no SIGKILL")
 def test_kill_minus_nine_at_drawn_moments(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert in_a_process(tmp_path / "warm-up") == 0
