@@ -24,9 +24,7 @@ from ..config import UserError
 from ..losses import Objective
 
 _STORES: list[dist.Store] = []  # where the processes that this one has joined leave words
-TIMEOUT = datetime.timedelta(
-    minutes=5
-)  # without a word of the others: a machine or a cable is dead
+TIMEOUT = datetime.timedelta(minutes=5)  # of silence: a machine or a cable is dead
 
 
 class ProcessLost(UserError):
