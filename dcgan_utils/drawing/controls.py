@@ -98,7 +98,9 @@ def batch_on_a_line(values: Sequence[float], eps: float, ax: Axes | None = None)
     ax.text(mean, 1.35, "mean ± standard deviation", ha="center", fontsize=10)
     ax.set(xlim=(-13, 23), ylim=(-0.3, 1.6), yticks=[1, 0], yticklabels=["before", "after"])
     after = ", ".join(f"{value:.2f}" for value in normalized).replace("-", "\N{MINUS SIGN}")
-    ax.set_title(f"mean {mean:.1f}, standard deviation {deviation:.1f}\nafter: {after}")
+    ax.set_title(
+        f"mean {mean:.1f}, standard deviation {deviation:.1f}\nafter, ε = {eps:.0e}: {after}"
+    )
     return ax
 
 

@@ -258,7 +258,7 @@ def test_controls_are_pressed_and_the_picture_changes(page, open_notebook, numbe
     buttons, handles = cell.locator(".widget-button").all(), cell.get_by_role("slider").all()
     presses = [button.click for button in buttons]  # beside buttons, sliders tell the next steps
     presses += [partial(handle.press, "ArrowRight") for handle in handles if not buttons]
-    assert len(presses) >= 3
+    assert len(presses) >= 2
     for press in presses:
         before = picture.get_attribute("src")
         press()

@@ -240,7 +240,7 @@ def test_the_batch_behind_the_slider_by_numpy(values, eps):
     ax = controls.batch_on_a_line(values, eps)
     expected = (np.array(values) - np.mean(values)) / np.sqrt(np.var(values) + eps)
     mean, deviation, after = re.match(
-        r"mean (\S+), standard deviation (\S+)\nafter: (.+)$", ax.get_title("left")
+        r"mean (\S+), standard deviation (\S+)\nafter, ε = \S+: (.+)$", ax.get_title("left")
     ).groups()
     assert float(mean) == pytest.approx(np.mean(values), abs=0.051)
     assert float(deviation) == pytest.approx(np.std(values), abs=0.051)
