@@ -201,6 +201,8 @@ def joined() -> Iterator[None]:
         ) from error
     try:
         yield
+        with contextlib.suppress(RuntimeError):  # if one has ended, so be it
+            dist.all_reduce(torch.zeros(1))  # none leaves while the first one still writes
     except ProcessLost:  # the group can't be taken down together any more
         raise
     except BaseException:
