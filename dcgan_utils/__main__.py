@@ -242,7 +242,8 @@ class Lenient:
 
 def is_first() -> bool:
     """Return whether this is the one of torchrun's processes that speaks, draws and judges."""
-    return os.environ.get("RANK", "0") == "0"
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    return alone or os.environ.get("RANK", "0") == "0"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
