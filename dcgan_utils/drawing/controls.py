@@ -86,7 +86,7 @@ def batch_on_a_line(values: Sequence[float], eps: float, ax: Axes | None = None)
     Axes
         Its title has the batch's mean and standard deviation, and the normalized values.
     """
-    batch = torch.tensor(values)  # (n,)
+    batch = torch.tensor(values, dtype=torch.float32)  # (n,)
     normalized = batch_norm(batch[:, None], None, None, training=True, eps=eps)[:, 0]  # (n,)
     ax = ax or new_axes(6.5, 3.2)
     for k, ends in enumerate(zip(batch, normalized)):
