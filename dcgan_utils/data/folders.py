@@ -103,7 +103,8 @@ def find_images(folder: Path, notice: Callable[[str], None] = print) -> list[Pat
     others = 0
     walk = os.walk(folder, onerror=denied.append, followlinks=True)
     with tqdm(desc=f"looking for images in {folder}", unit=" files", delay=1) as bar:
-        for place, _, names in walk:
+        for place, inside, names in walk:
+            inside[:] = [name for name in inside if not _leads_back(Path(place, name))]
             images = [name for name in names if name.lower().endswith(IMG_EXTENSIONS)]
             found += [Path(place) / name for name in images]
             others += 1 + len(names) - len(images)
@@ -124,6 +125,11 @@ def find_images(folder: Path, notice: Callable[[str], None] = print) -> list[Pat
     if denied:
         notice(f"Left out: {_no_permission(denied)}")
     return sorted(found)
+
+
+def _leads_back(folder: Path) -> bool:
+    """Return whether this is a link to a folder that it lies in, so that a search would circle."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _no_permission(errors: Sequence[OSError]) -> str:

@@ -182,6 +182,20 @@ def test_a_link_to_nowhere_is_named(folder):
         load_folder(folder)
 
 
+def test_a_folder_that_holds_a_link_to_itself_is_searched_once(folder):
+    (folder / "a" / "back").symlink_to(folder, target_is_directory=True)
+    (folder / "self").symlink_to(folder, target_is_directory=True)
+    assert len(load_folder(folder).pixels) == 6
+
+
+def test_a_link_to_another_folder_is_followed(folder, tmp_path):
+    other = tmp_path / "album"
+    other.mkdir()
+    (folder / "a" / "0.png").rename(other / "0.png")
+    (folder / "a" / "more").symlink_to(other, target_is_directory=True)
+    assert len(load_folder(folder).pixels) == 6
+
+
 def test_folder_larger_than_half_the_memory(folder, monkeypatch):
     needed = 6 * 3 * 32 * 32
 
