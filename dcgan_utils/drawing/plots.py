@@ -150,8 +150,17 @@ def smooth(values: Tensor, window: int) -> Tensor:
     return (sums - before) / counts
 
 
+def middle_half(values: Tensor, window: int, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the quartiles (places,) of a column over up to `window` rows ending at each place."""
+    padded = torch.nn.functional.pad(values, (window - 1, 0), value=torch.nan)
+    near = padded.unfold(0, window, 1)[places]  # (places, window)
+    return near.nanquantile(0.25, dim=1), near.nanquantile(0.75, dim=1)
+
+
 def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, float]:
-    """Draw all metrics of one quantity, faint for each row and bold as running means.
+    """Draw all metrics of one quantity: running means, and bands that hold half of the rows.
+
+    A line for each row as well would cover the other metrics' lines.
 
     Names, colors and the line to compare with are those of the run's objective.
 
@@ -160,12 +169,13 @@ def metric_curves(history: History, quantity: Quantity, ax: Axes) -> dict[str, f
     dict
         Where each bold line ends, by the metric's key.
     """
-    means = {}
+    means, window = {}, max(1, len(history) // 40)
+    places = torch.linspace(0, len(history) - 1, min(400, len(history))).round().long()
     for metric in history.metrics:
         if metric.quantity == quantity:
-            mean = smooth(history[metric.key], max(1, len(history) // 40))
-            color = COLORS[metric.color]
-            ax.plot(history["step"], history[metric.key], color=color, alpha=0.15, linewidth=0.6)
+            values, color = history[metric.key], COLORS[metric.color]
+            mean, half = smooth(values, window), middle_half(values, window, places)
+            ax.fill_between(history["step"][places], *half, color=color, alpha=0.2, linewidth=0)
             ax.plot(history["step"], mean, color=color, linewidth=2.2, label=metric.label)
             means[metric.key] = mean
     if quantity.guide:

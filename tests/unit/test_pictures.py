@@ -62,6 +62,13 @@ def test_running_mean_by_hand():
     assert plots.smooth(values, 10).tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
+def test_middle_half_by_hand():
+    values = torch.tensor([1.0, 5.0, 2.0, 4.0, 3.0])
+    low, high = plots.middle_half(values, 5, torch.tensor([0, 2, 4]))
+    assert low.tolist() == [1.0, 1.5, 2.0]  # of 1; of 1, 2, 5; of 1 to 5
+    assert high.tolist() == [1.0, 3.5, 4.0]
+
+
 def test_curves_label_what_they_show(history):
     for draw, labels in (
         (plots.loss_curves, ["Loss_D", "Loss_G"]),
