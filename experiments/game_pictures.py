@@ -1,10 +1,12 @@
 """The pictures of notebook 00: the game on one axis, paths of two numbers, points on a ring."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.axes import Axes
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcgan_utils.drawing.plots import COLORS, in_style, new_axes
 
@@ -13,11 +15,11 @@ LONGEST = 1.0  # of the arrows, on the axis of x
 
 @in_style
 def one_axis(
+    g: nn.Module,
+    d: nn.Module,
     middles: Tensor,
     shares: tuple[Tensor, Tensor],
-    answers: Tensor,
-    curve: tuple[Tensor, Tensor],
-    pulls: Tensor,
+    pull: Callable[[nn.Module, Tensor], Tensor],
     title: str,
     best: bool = False,
 ) -> Axes:
@@ -25,21 +27,22 @@ def one_axis(
 
     Parameters
     ----------
+    g, d
+        The two players: z (N, 1) to x (N, 1), and x (N, 1) to logits (N, 1).
     middles
         (bins,) of bins of equal width.
     shares
         (bins,) each: which share of the real numbers, and of G's, lies in each bin.
-    answers
-        (bins,), D's probabilities.
-    curve
-        z and x, (N, 1) each, in the order of z.
-    pulls
-        (N, 1): where each x is pulled, and how strongly; drawn for every third.
+    pull
+        Takes D and x, and returns where each x is pulled, and how strongly (N, 1).
     title
         What the picture shows.
     best
         Draw the best D, p / (p + q), where there are numbers.
     """
+    z = torch.linspace(-2.3, 2.3, 50)[:, None]
+    x = g(z).detach()
+    answers = d(middles[:, None]).sigmoid().flatten().detach()
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(8.5, 4.6), sharex=True, height_ratios=[3, 2]
     )
@@ -53,10 +56,9 @@ def one_axis(
         above.plot(middles[there], (real / (real + made))[there], "k--", label="the best D")
     above.set(ylim=(0, 1.05), ylabel="D(x), and density", title=title)
 
-    z, x = curve
     below.plot(x, z, color=COLORS["generator"], lw=2.5, label="G: z to x")
     some = slice(1, None, 3)
-    arrows = pulls[some].clamp(-LONGEST, LONGEST)
+    arrows = pull(d, x)[some].clamp(-LONGEST, LONGEST)
     below.quiver(
         *(x[some], z[some], arrows, 0 * arrows),
         **{"scale": 1, "scale_units": "x", "angles": "xy", "width": 0.004},
@@ -67,6 +69,34 @@ def one_axis(
     for ax in (above, below):
         ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return above
+
+
+@in_style
+def without_overlap(
+    apart: Tensor, divergences: Sequence[float], pulls: Mapping[str, Sequence[Tensor]]
+) -> Axes:
+    """Draw JS of two bells over their distance, and beside it how strongly each loss pulls.
+
+    Parameters
+    ----------
+    apart
+        The distances.
+    divergences
+        JS at each of them, in nats.
+    pulls
+        The mean pull at each of them, of the saturating and of the non-saturating loss.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
+    left.plot(apart, divergences, color=COLORS["reference"], lw=2.5)
+    left.axhline(math.log(2), color="black", linestyle=":", label="ln 2")
+    left.set(title="From a distance of 3 on, JS is flat", xlabel="distance", ylabel="JS [nats]")
+    left.legend()
+    for (name, pull), color in zip(pulls.items(), ("reference", "generator")):
+        right.plot(apart, pull, color=COLORS[color], lw=2.5, label=name)
+    right.set(title="One loss lets go, the other holds", xlabel="distance", ylabel="mean pull")
+    right.set(yscale="log", ylim=(1e-7, 100))
+    right.legend()
+    return left
 
 
 @in_style
