@@ -3,6 +3,6 @@
 Its modules are imported by name: `from dcgan_utils.drawing import plots, animations`.
 """
 
-from .alt_texts import add_to_figures
+from .stored import add_to_figures
 
 add_to_figures()

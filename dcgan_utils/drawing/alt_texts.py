@@ -1,8 +1,6 @@
 """What a picture says to those who do not see it: its titles and labels, or words given to it."""
 
-import sys
 from collections.abc import Iterable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
@@ -51,18 +49,3 @@ def _different(texts: Iterable[str]) -> list[str]:
         " ".join(text.translate({ord(mark): "" for mark in "$\\{}"}).split()) for text in texts
     )
     return list(dict.fromkeys(filter(None, lines)))
-
-
-def add_to_figures() -> None:
-    """Let a notebook send each figure's alt text along with it; elsewhere do nothing.
-
-    It is the metadata of the picture, which `Image(alt=…)` of IPython fills as well. matplotlib's
-    own formatter still draws the picture, whenever it is registered.
-    """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None:
-
-        def facts(figure: Figure, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-            return {}, {"image/png": {"alt": alt_text(figure)}}
-
-        shell.display_formatter.mimebundle_formatter.for_type(Figure, facts)

@@ -15,6 +15,7 @@ from ..drawing.plots import (
     score_curves,
     to_png,
 )
+from ..drawing.stored import in_few_colors
 from ..losses import Metric
 from ..training import Report, StoppedBetweenSteps, Training
 
@@ -128,6 +129,8 @@ class NotebookProgress:
             return
         self.drawn = self.training.step
         png = to_png(self._draw().axes[0], DOTS_PER_INCH)
+        if self.drawn == self.training.total:  # the picture that is kept
+            png = in_few_colors(png)
         alt = f"Losses, what D says, and samples. {self._header().strip('░█ ')}"
         picture = Image(png, width=WIDTH, height=HEIGHT, alt=" ".join(alt.split()))
         if self.handle is None:
