@@ -242,7 +242,7 @@ def picture(rows: Sequence[Row], base: str = "fast") -> Axes:
     """Draw every run of a part as a dot on one axis of distance, a line for each variant."""
     variants = [v for v in PARTS[base] if select(rows, base=base, variant=v.name)]
     recipe = numbers(select(rows, base=base, variant=variants[0].name), "distance")
-    ax = plt.subplots(figsize=(9, 0.3 * len(variants) + 1.4))[1]
+    ax = plt.subplots(figsize=(9, 0.165 * len(variants) + 1.1))[1]  # to fit on a screen
     ax.axvspan(min(recipe), max(recipe), color=plots.COLORS["real"], alpha=0.2, lw=0)
     ax.axvline(statistics.mean(recipe), color=plots.COLORS["real"], label="the recipe as it is")
     for place, variant in enumerate(variants):
@@ -252,14 +252,14 @@ def picture(rows: Sequence[Row], base: str = "fast") -> Axes:
             ax.plot(values, [place] * len(values), marker, color=plots.COLORS["fake"], ms=6)
     ax.plot([], [], "o", color=plots.COLORS["fake"], label="one run")
     ax.plot([], [], "x", color=plots.COLORS["fake"], label="one run that collapsed")
-    ax.set_yticks(range(len(variants)), [variant.name for variant in variants])
+    ax.set_yticks(range(len(variants)), [variant.name for variant in variants], fontsize=10)
     for before, (one, other) in enumerate(zip(variants, variants[1:])):
         if one.rule != other.rule:
             ax.axhline(before + 0.5, color="0.8", lw=0.8)
     ax.set(xscale="log", ylim=(len(variants) - 0.5, -0.5))
     ax.set_xlabel("Fréchet distance to real digits, log scale (left is better)")
     ax.set_title(TITLES[base])
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", fontsize=10)
     return ax
 
 
