@@ -8,9 +8,10 @@ Nothing in a notebook says what is a slide. A rule decides:
 - each picture, table and formula follows it on a slide of its own, below the question before it;
 - so does code with what it prints, if both have twenty lines at most;
 - all else is for the teacher: the notes, in reveal.js's speaker view (key S);
-- what only checks, solutions and all from the exercises on are left out.
+- what only imports or checks, solutions and all from the exercises on are left out.
 """
 
+import ast
 import importlib.util
 import re
 import shutil
@@ -75,9 +76,9 @@ def deck(notebook: NotebookNode) -> NotebookNode:
                     say(block, kind if len(block) <= MOST_LETTERS else "notes")
                 else:
                     say(block, "notes")
-                first = heading is not None
+                first = heading is not None or (first and block.startswith("###"))
                 question = (QUESTION.findall(block) or [question])[-1]
-        elif "check" not in tags:
+        elif "check" not in tags and not only_imports(cell):
             pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
             for picture in pictures[:MOST_PICTURES]:
                 if question:
@@ -91,6 +92,13 @@ def deck(notebook: NotebookNode) -> NotebookNode:
                 question = ""
             first = False
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+
+
+def only_imports(cell: NotebookNode) -> bool:
+    """Say whether code imports, shows nothing, and at most calls something, as sys.path.insert."""
+    kinds = {type(line) for line in ast.parse(cell.source).body}
+    imports = bool(kinds & {ast.Import, ast.ImportFrom})
+    return imports and kinds <= {ast.Import, ast.ImportFrom, ast.Expr} and not cell.outputs
 
 
 def slide(kind: str) -> NotebookNode:

@@ -35,7 +35,7 @@ TOO_TALL = """() => {
 }"""
 
 
-@pytest.mark.parametrize("number", ["04", "05"])
+@pytest.mark.parametrize("number", ["04", "05", "07"])
 def test_every_slide_fits_on_the_screen(browser, tmp_path, number):
     (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
     target = slides.export(path, tmp_path)
