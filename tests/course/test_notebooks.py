@@ -200,6 +200,24 @@ def minutes_to_read(notebook):
     return re.search(r"\*\*Time\*\*: (\d+) minutes to read", notebook.cells[0].source)[1]
 
 
+def test_the_minutes_are_those_of_the_words_and_lines(notebook):
+    """200 words and 15 lines a minute, to 4 minutes, without exercises and what is folded."""
+    words = lines = 0
+    counts = False  # from the first section on
+    for cell in notebook.cells:
+        heading = re.match("## (.+)", cell.source)
+        if heading:
+            left_out = re.search("Exercises|Further reading|Where to go", heading[1])
+            counts = not left_out and not cell.metadata.get("jp-MarkdownHeadingCollapsed")
+        if counts and cell.cell_type == "markdown":
+            text = re.sub(r"\$[^$]+\$", "formula", cell.source)
+            words += sum(bool(re.search(r"\w", word)) for word in text.split())
+        elif counts and "check" not in tags(cell):
+            lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+    stated = int(minutes_to_read(notebook))
+    assert stated % 5 == 0 and abs(stated - (words / 200 + lines / 15)) <= 4, (words, lines)
+
+
 def test_readme_and_teachers_page_give_the_minutes_that_the_notebooks_give():
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
