@@ -200,8 +200,9 @@ def test_a_slider_is_moved_and_the_picture_changes(page, open_notebook):
         handles.nth(number).focus()
         page.keyboard.press(key)
         readouts.nth(number).get_by_text(value, exact=True).wait_for()
-        page.wait_for_function(
-            "([image, old]) => image.src !== old", arg=[picture.element_handle(), seen[-1]]
+        page.wait_for_function(  # each picture is an element of its own
+            "([cell, old]) => ![old, undefined].includes(cell.querySelector('img')?.src)",
+            arg=[code.first.element_handle(), seen[-1]],
         )
         assert picture.get_attribute("src") not in seen
         assert picture.evaluate("image => image.naturalWidth") > 100
