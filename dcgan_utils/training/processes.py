@@ -10,6 +10,8 @@ the average, draws, writes and speaks. Where nobody started several, nothing her
 import contextlib
 import dataclasses
 import datetime
+import gc
+import importlib
 import os
 import socket
 import warnings
@@ -22,8 +24,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..config import UserError
 from ..losses import Objective
+from .interrupt import StoppedBetweenSteps
 
 _STORES: list[dist.Store] = []  # where the processes that this one has joined leave words
+_WRAPPED: dict[nn.Module, DistributedDataParallel] = {}  # by network; each holds the group
 TIMEOUT = datetime.timedelta(minutes=5)  # of silence: a machine or a cable is dead
 
 
@@ -70,7 +74,6 @@ class Processes:
         ends = [rank * batch_size // self.count for rank in (self.rank, self.rank + 1)]
         self.share = slice(*ends)
         self._batch_size, self._weight = batch_size, (ends[1] - ends[0]) * self.count / batch_size
-        self._wrapped: dict[nn.Module, DistributedDataParallel] = {}
 
     @property
     def first(self) -> bool:
@@ -106,15 +109,15 @@ class Processes:
         """
         if self.count == 1:
             return network
-        if network not in self._wrapped:
+        if network not in _WRAPPED:
             # By default DDP copies the first process's running statistics to all before each
             # forward pass. Training never reads them, and D makes two passes before it goes
             # backward, which PyTorch long refused then (its issues 22095, 66504, 175024).
             wrapped = DistributedDataParallel(network, forward_sync_buffers=False)
-            self._wrapped[network] = wrapped
+            _WRAPPED[network] = wrapped
             # Of a layer with one channel, whose layout is two layouts at once; nothing is slower.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-        return self._wrapped[network]
+        return _WRAPPED[network]
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean of each of some values over the processes."""
@@ -183,6 +186,8 @@ def joined() -> Iterator[None]:
     if int(environment.get("WORLD_SIZE", "1")) == 1:
         yield
         return
+    # DDP imports it, and its functions' defaults would hold a group that was there before it.
+    importlib.import_module("torch.distributed.nn.functional")
     local = int(environment.get("LOCAL_RANK", "0"))
     if torch.cuda.is_available() and local < torch.cuda.device_count():
         torch.cuda.set_device(local)  # what "cuda" then means here
@@ -205,10 +210,20 @@ def joined() -> Iterator[None]:
             dist.all_reduce(torch.zeros(1))  # none leaves while the first one still writes
     except ProcessLost:  # the group can't be taken down together any more
         raise
-    except BaseException:
+    except (UserError, StoppedBetweenSteps):
+        _leave()
+        raise
+    except BaseException:  # perhaps in the middle of an exchange, whose thread may wait for long
         dist.destroy_process_group()
         raise
+    _leave()
+
+
+def _leave() -> None:
+    """Take the group down to its threads: one that outlives Python can abort the process."""
+    _WRAPPED.clear()
     dist.destroy_process_group()
+    gc.collect()  # what is left of DDP refers to itself
 
 
 def require_own_device(device: torch.device) -> None:

@@ -588,6 +588,33 @@ def test_torchrun_trains_stops_and_resumes(tmp_path):
     assert (folder / "judgment.json").exists() and "continues under other" not in result.stdout
 
 
+AFTERWARDS = """
+from pathlib import Path
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.training import Training, joined
+
+config = preset("smoke", data="embedded")
+with joined():
+    training = Training(config, load_images(config))
+    training.run(steps=2)
+for task in Path("/proc/self/task").iterdir():
+    print("thread:", (task / "comm").read_text().strip())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are read from /proc")
+def test_no_thread_between_processes_outlives_the_group(tmp_path):
+    """One that still has a tensor when Python ends aborts the process, now and then."""
+    (tmp_path / "afterwards.py").write_text(AFTERWARDS, encoding="utf-8")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*torchrun, "--nproc-per-node=2", str(tmp_path / "afterwards.py")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("thread: python") == 2 and "gloo" not in result.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["compile", "precision"])
 def test_compiled_networks_and_bf16_train_on_several_processes(tmp_path, option):
