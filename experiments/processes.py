@@ -1,11 +1,13 @@
 """Measure two processes beside one: `python -m experiments.processes`, about 5 minutes on 2 cores.
 
 One process with one thread, one with two, and two with one each take turns, each timed in new
-processes, on the embedded digits. One row a timing in results/processes.csv.
+processes, on the embedded digits. One row a timing in results/processes.csv. With `--busy` another
+program takes all it gets of one core meanwhile: `classroom` alone, 2 minutes, results/busy.csv.
 What 8 GPUs and 8 machines would do follows on paper, from the numbers in `ON_PAPER`.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -26,7 +28,6 @@ from dcgan_utils.training import Training, device_name, joined
 from .command import new_parser
 from .tables import RESULTS, markdown, read, to_csv
 
-OUT = RESULTS / "processes.csv"
 STEPS = {"classroom": 60, "mnist64": 4}  # that one timing takes
 KINDS = {(1, 1): "1 process, 1 thread", (1, 2): "1 process, 2 threads", (2, 1): "2 processes"}
 RATE = 20e12  # what one GPU is assumed to compute in a second, in bfloat16: a fifth of what is sold
@@ -104,7 +105,7 @@ def measured_table(rows: Sequence[dict[str, str]]) -> str:
     lines: list[list[object]] = [
         ["preset", "run as", "images per second", "ratio", "MB sent a step"]
     ]
-    for name in STEPS:
+    for name in dict.fromkeys(row["setting"] for row in rows):
         own = [row for row in rows if row["setting"] == name]
         paces = {
             kind: [
@@ -147,6 +148,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = new_parser("processes", __doc__)
     parser.add_argument("--turns", type=int, default=5, help="timings of each kind")
+    parser.add_argument("--busy", action="store_true", help="beside a program that never waits")
     parser.add_argument("--here", choices=STEPS, help="time one in this process; used by itself")
     return parser.parse_args(arguments)
 
@@ -156,12 +158,19 @@ def main() -> None:
     options = parse()
     if options.here:
         return time_here(options.here)
+    out = RESULTS / ("busy.csv" if options.busy else "processes.csv")
     rows: list[dict[str, object]] = []
-    for name in STEPS:
-        for _ in range(options.turns):
-            rows += [time_once(name, *kind) for kind in KINDS]
-            write_file(OUT, to_csv(rows))  # whole turns only
-    print(measured_table(read(OUT)))
+    with contextlib.ExitStack() as stack:
+        if options.busy:
+            other = stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            )
+            stack.callback(other.kill)  # before it is waited for
+        for name in ["classroom"] if options.busy else STEPS:
+            for _ in range(options.turns):
+                rows += [time_once(name, *kind) for kind in KINDS]
+                write_file(out, to_csv(rows))  # whole turns only
+    print(measured_table(read(out)))
 
 
 if __name__ == "__main__":

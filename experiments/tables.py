@@ -77,6 +77,7 @@ def all_tables() -> dict[str, str]:
         "memory": memory.memory_table(read(RESULTS / "memory.csv")),
         "conditional": conditional.table(read(RESULTS / "conditional.csv")),
         "processes": processes.measured_table(read(RESULTS / "processes.csv")),
+        "processes_busy": processes.measured_table(read(RESULTS / "busy.csv")),
         "processes_on_paper": processes.paper_table(),
         "latent": latent.table(read(RESULTS / "latent.csv")),
         **bench.tables(rows),
