@@ -15,7 +15,6 @@ from experiments.seeds import WANTED, folder, trained
 
 HERE = Path(__file__).parent
 PER_SEED = 24  # samples shown of each seed
-COPIED = ("animation", "filmstrip", "losses", "scores", "real_beside_fake")
 
 
 def main() -> None:
@@ -28,8 +27,7 @@ def main() -> None:
         title = f"The first {PER_SEED} samples of seeds 0 to {len(rows) - 1}, one row each"
         ax = plots.image_grid(torch.cat(rows), title, columns=PER_SEED)
         write_file(HERE / f"seeds_{data}.png", plots.to_png(ax))
-    for name in COPIED:
-        write_file(HERE / f"{name}.png", (folder(*WANTED[0]) / f"{name}.png").read_bytes())
+    write_file(HERE / "animation.png", (folder(*WANTED[0]) / "animation.png").read_bytes())
 
 
 if __name__ == "__main__":
