@@ -35,6 +35,10 @@ def test_notebooks_are_stored_as_executed(notebook):
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
             assert output.get("name") != "stderr", cell.source
+        names = [output.get("name") for output in cell.outputs]
+        assert all(a != b or a is None for a, b in zip(names, names[1:])), (
+            "make notebooks joins them"
+        )
 
 
 REASONS = {f"differs-by-{what}" for what in ("data", "machine", "time", "results")}
