@@ -1,6 +1,7 @@
 """Networks that are told a label in other ways than the package's: the kinds of notebook 10."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,10 +11,14 @@ from torch.nn.functional import one_hot
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images
+from dcgan_utils.losses import cross_entropy
 from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
-from dcgan_utils.training import Training
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.training import Training, autocast, generator_step
+from dcgan_utils.training.steps import set_learning_rate
 
-CLASSES = 10
+from .authors import CLASSES, AuthorsDiscriminator, AuthorsGenerator
+
 Networks = tuple[nn.Module, nn.Module]
 
 
@@ -93,12 +98,14 @@ def told_throughout(layers: nn.Sequential, maps: Tensor, labels: Tensor) -> Tens
 class ConnectedGenerator(nn.Module):
     """z and a label to an image, by fully connected layers only."""
 
-    def __init__(self, image_size: int, latent_size: int, classes: int = CLASSES):
+    def __init__(
+        self, image_size: int, latent_size: int, classes: int = CLASSES, norm: bool = False
+    ):
         super().__init__()
         self.image_size, self.latent_size, self.classes = image_size, latent_size, classes
         widths = [latent_size + classes, 256, 512, 1024]
         self.main = nn.Sequential(
-            *connected(widths), nn.Linear(widths[-1], image_size**2), nn.Tanh()
+            *connected(widths, norm), nn.Linear(widths[-1], image_size**2), nn.Tanh()
         )
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -122,11 +129,12 @@ class ConnectedDiscriminator(nn.Module):
         return self.main(told).reshape(-1)
 
 
-def connected(widths: list[int]) -> list[nn.Module]:
-    """Return fully connected layers of these widths, each with a leaky ReLU."""
+def connected(widths: list[int], norm: bool = False) -> list[nn.Module]:
+    """Return fully connected layers of these widths, each with a leaky ReLU and perhaps a norm."""
     layers: list[nn.Module] = []
     for before, after in zip(widths, widths[1:]):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+        norms = [nn.BatchNorm1d(after)] if norm else []
+        layers += [nn.Linear(before, after), *norms, nn.LeakyReLU(0.2)]
     return layers
 
 
@@ -152,10 +160,10 @@ def throughout(config: Config, random: torch.Generator) -> Networks:
     return networks
 
 
-def fully_connected(config: Config, random: torch.Generator) -> Networks:
+def fully_connected(config: Config, random: torch.Generator, norm: bool = False) -> Networks:
     """Return a plain GAN's networks, with initial weights by He et al. (2015)."""
     networks = (
-        ConnectedGenerator(config.image_size, config.latent_size),
+        ConnectedGenerator(config.image_size, config.latent_size, norm=norm),
         ConnectedDiscriminator(config.image_size),
     )
     for module in [module for network in networks for module in network.modules()]:
@@ -163,6 +171,59 @@ def fully_connected(config: Config, random: torch.Generator) -> Networks:
             nn.init.kaiming_normal_(module.weight, 0.2, generator=random)
             nn.init.zeros_(module.bias)
     return networks
+
+
+def of_the_authors(config: Config, random: torch.Generator) -> Networks:
+    """Return the networks of the authors' program, with its initial weights."""
+    networks = AuthorsGenerator(config.latent_size), AuthorsDiscriminator()
+    for network in networks:
+        for weights in network.parameters():
+            nn.init.normal_(weights, 0.0, config.initial_std, random)
+    return networks
+
+
+class WrongPairs(Training):
+    """D also sees the real images with wrong labels, and is to call these pairs fake, too.
+
+    Reed et al. (2016), arXiv:1605.04396, algorithm 1: half of the weight of what is fake is theirs.
+    """
+
+    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step of both networks."""
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, self.config, self.step / self.total)
+        real, labels = self.batches.batch(self.step)
+        z = draw_latents(len(real), self.config.latent_size, self.config.latent, self.random)
+        off = torch.randint(1, CLASSES, labels.shape, generator=self.random)
+        with autocast(self.device, self.precision):
+            fake = self.generator(z, labels)
+            logits = [
+                self.discriminator(images, told).float()
+                for images, told in (
+                    (real, labels),
+                    (fake.detach(), labels),
+                    (real, (labels + off) % CLASSES),
+                )
+            ]
+        losses = [cross_entropy(said, truth) for said, truth in zip(logits, (1.0, 0.0, 0.0))]
+        loss_d = losses[0] + (losses[1] + losses[2]) / 2
+        self.optimizers["discriminator"].zero_grad()
+        loss_d.backward()
+        self.optimizers["discriminator"].step()
+        loss_g, after = generator_step(
+            self.generator,
+            self.discriminator,
+            self.optimizers["generator"],
+            fake,
+            labels,
+            self.objective,
+            self.precision,
+        )
+        assert self._average is not None  # the preset's
+        self._average.update(self.step)
+        self.step += 1
+        d_real, d_fake = (said.detach().sigmoid().mean() for said in logits[:2])
+        return torch.stack([loss_d.detach(), loss_g, d_real, d_fake, after]), real, fake
 
 
 def as_they_are(images: Images, random: torch.Generator) -> Images:
@@ -183,20 +244,36 @@ class Kind:
     settings: dict[str, object]
     networks: Callable[[Config, torch.Generator], Networks] = convolutional
     labels: Callable[[Images, torch.Generator], Images] = as_they_are
+    l2: float = 0.0  # times each weight, added to its gradient
+    steps: type[Training] = Training  # how they are taken
 
 
+AUTHORS = "the authors' program"
 KINDS = {
     "label maps": Kind({}),
     "projection": Kind({}, projecting),
     "at every layer": Kind({}, throughout),
+    "wrong pairs": Kind({}, steps=WrongPairs),
     "no labels": Kind({"conditional": False}),
     "random labels": Kind({}, labels=at_random),
     "fully connected": Kind({"learning_rate": 0.0002}, fully_connected),
     "fully connected, 0.001": Kind({"learning_rate": 0.001}, fully_connected),
+    "fully connected, batch norm": Kind(
+        {"learning_rate": 0.001}, functools.partial(fully_connected, norm=True)
+    ),
+    AUTHORS: Kind(
+        {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "average": 0.0},
+        of_the_authors,
+        l2=2.5e-5,
+    ),
 }
 
 
 def new_training(kind: Kind, config: Config, images: Images) -> Training:
     """Return a kind's training."""
     random = torch.Generator().manual_seed(config.seed + 10**6)  # not that of the latent vectors
-    return Training(config, kind.labels(images, random), *kind.networks(config, random))
+    training = kind.steps(config, kind.labels(images, random), *kind.networks(config, random))
+    for optimizer in training.optimizers.values():
+        for group in optimizer.param_groups:
+            group["weight_decay"] = kind.l2
+    return training

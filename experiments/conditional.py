@@ -1,7 +1,8 @@
 """What labels bring, and what samples teach a classifier: `python -m experiments.conditional`.
 
 Needs MNIST. Trains each kind of `experiments.asked` with three seeds, at the length of the preset
-`conditional`, and two of them once at length; draws 50,000 samples of each run and measures them.
+`conditional`; one for about five minutes of two cores, and some once at length. Draws 50,000
+samples of each run, or a million, and measures them.
 Each run has a process of its own with one thread, two at a time. Rows that this machine has made
 are not made again; rows of another machine or another PyTorch never share a table with these.
 
@@ -13,36 +14,39 @@ are not made again; rows of another machine or another PyTorch never share a tab
 
 import argparse
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dcgan_utils import judging
 from dcgan_utils.config import Config, preset
-from dcgan_utils.data import load_images, load_source, scale
+from dcgan_utils.data import load_images, load_source
 from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
 from dcgan_utils.judging import LEARNED
 from dcgan_utils.judging.metrics import frechet_distance, share_among
 from dcgan_utils.sampling import classes_in_turn, sample_new
 
-from .asked import KINDS, new_training
-from .classifier import fit
+from .asked import AUTHORS, KINDS, new_training
 from .command import each_in_a_process, new_parser, require_known, require_mnist
 from .rules import machine
-from .rules_report import Row, numbers, select, spread
-from .tables import RESULTS, markdown, read, to_csv
+from .tables import RESULTS, read, to_csv
+from .taught import Nearest, error_of_network
 
 SEEDS = 3
 SAMPLES, JUDGED, OF_A_CLASS = 50_000, 10_000, 1000  # drawn; for the judge; of each digit, at most
 LIBRARIES = (1000, 10_000, 50_000)  # samples that the nearest-neighbor classifier knows
-LONG = {"label maps": 60_000, "no labels": 60_000}  # steps of the runs at length
+MILLION = 1_000_000  # or as many, of the kinds in MANY
+STEPS = {  # where they are not the preset's
+    "five minutes": {"wrong pairs": 9000},
+    "at length": {"label maps": 60_000, AUTHORS: 10_000},
+}
+MANY = ("label maps", AUTHORS)
 REAL = "real digits"
-EPOCHS, RATE = 3, 0.002  # of the small network that learns from samples
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,15 @@ class Run:
     """One run of the plan, or real digits in its place."""
 
     kind: str
-    length: str  # "preset" or "at length"
+    length: str  # "preset", or one of STEPS
     seed: int
 
     @property
     def config(self) -> Config:
         """Its settings."""
         settings = dict(KINDS[self.kind].settings)
-        if self.length == "at length":
-            settings["steps"] = LONG[self.kind]
+        if self.length in STEPS:
+            settings["steps"] = STEPS[self.length][self.kind]
         return preset("conditional", data="mnist", seed=self.seed, **settings)
 
     @property
@@ -70,54 +74,10 @@ class Run:
 
 PLAN = [
     *(Run(REAL, "preset", seed) for seed in range(SEEDS)),
-    *(Run(kind, "preset", seed) for seed in range(SEEDS) for kind in KINDS),
-    *(Run(kind, "at length", 0) for kind in LONG),
+    *(Run(kind, "preset", seed) for seed in range(SEEDS) for kind in KINDS if kind != AUTHORS),
+    *(Run(kind, "five minutes", seed) for seed in range(SEEDS) for kind in STEPS["five minutes"]),
+    *(Run(kind, "at length", 0) for kind in STEPS["at length"]),
 ]
-
-
-def nearest_labels(images: Tensor, known: Tensor, labels: Tensor) -> Tensor:
-    """Return the labels (N,) of the known images that are nearest, pixel by pixel.
-
-    Parameters
-    ----------
-    images, known
-        (N, 1, S, S) and (M, 1, S, S) uint8.
-    labels
-        (M,) int64, of the known images.
-    """
-    points = images.flatten(1).float() / 255
-    least, found = torch.full((len(points),), torch.inf), torch.zeros(len(points)).long()
-    for part, told in zip(known.split(5000), labels.split(5000)):  # keeps memory low
-        others = part.flatten(1).float() / 255
-        # |p - o|^2 without |p|^2, which is the same for all o
-        value, place = (others.square().sum(1) - 2 * points @ others.T).min(1)
-        closer = value < least
-        least[closer], found[closer] = value[closer], told[place[closer]]
-    return found
-
-
-def small_network() -> nn.Sequential:
-    """Return a small classifier, untrained: (B, 1, 28, 28) in [-1, 1] to ten logits."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, 2, 1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, 2, 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 10),
-    )
-
-
-def error_of_network(pixels: Tensor, labels: Tensor, test: Tensor, truth: Tensor) -> float:
-    """Return how often a small network that learned from some images is wrong about others."""
-    random = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = small_network()
-    fit(network, pixels, labels, random, EPOCHS, RATE)
-    with torch.no_grad():
-        answers = torch.cat([network(scale(part)).argmax(1) for part in test.split(1000)])
-    return float((answers != truth).float().mean())
 
 
 @functools.cache
@@ -139,8 +99,18 @@ def of_each_class(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return found
 
 
-def measured(pixels: Tensor, labels: Tensor | None) -> dict[str, float]:
-    """Return all metrics of samples (50,000, 1, 28, 28) uint8 and what they were to show."""
+def measured(
+    pixels: Tensor, labels: Tensor | None, further: Iterable[Tensor] = ()
+) -> dict[str, float]:
+    """Return all metrics of samples and of what they were to show.
+
+    Parameters
+    ----------
+    pixels, labels
+        The samples, (50,000, 1, 28, 28) uint8, and what was asked for, (50,000,), in turn.
+    further
+        More samples, as many and of the same labels each time, for the last of the libraries.
+    """
     test = load_source("mnist").split()[1]
     keys = ("distance", "precision", "recall", "top_probability", "rarest", "most_frequent")
     seen = judging.classify(pixels[:JUDGED])
@@ -155,11 +125,47 @@ def measured(pixels: Tensor, labels: Tensor | None) -> dict[str, float]:
     found |= {
         f"obeyed_{digit}": float((read_as[asked == digit] == digit).mean()) for digit in range(10)
     }
+    nearest, before = Nearest(test.pixels), 0
     for count in LIBRARIES:
-        answers = nearest_labels(test.pixels, pixels[:count], labels[:count])
-        found[f"nearest_{count}"] = float((answers != test.labels).float().mean())
+        nearest.learn(pixels[before:count], labels[before:count])
+        found[f"nearest_{count}"] = share_wrong(nearest.labels, test.labels)
+        before = count
+    own, other = nearest.own_and_other(test.labels)
+    real_own, real_other = near_real_digits()
+    found |= {"own": float(own.mean()), "other": float(other.mean())}
+    found["wrong_by_own"] = float((real_other < own).float().mean())
+    found["wrong_by_other"] = float((other < real_own).float().mean())
     found["network"] = error_of_network(pixels, labels, test.pixels, test.labels)
+    for more in further:
+        nearest.learn(more, labels)
+        before += len(more)
+    if before > SAMPLES:
+        found[f"nearest_{before}"] = share_wrong(nearest.labels, test.labels)
+        own, other = nearest.own_and_other(test.labels)
+        found |= {"own_of_many": float(own.mean()), "other_of_many": float(other.mean())}
     return found
+
+
+@functools.cache
+def near_real_digits() -> tuple[Tensor, Tensor]:
+    """Return how near test digits are to the nearest of 50,000 real digits: own class, others."""
+    test = load_source("mnist").split()[1]
+    nearest = Nearest(test.pixels)
+    nearest.learn(*real_library(0))
+    return nearest.own_and_other(test.labels)
+
+
+def real_library(seed: int) -> tuple[Tensor, Tensor]:
+    """Return 50,000 of the training digits, drawn by a seed, with their labels."""
+    learned, _ = load_source("mnist").split()
+    random = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(learned), generator=random)[:SAMPLES]
+    return learned.pixels[chosen], learned.labels[chosen]
+
+
+def share_wrong(answers: Tensor, truth: Tensor) -> float:
+    """Return how many of some answers (N,) are not the true ones (N,)."""
+    return float((answers != truth).float().mean())
 
 
 def execute(run: Run, threads: int) -> tuple[dict[str, object], bytes]:
@@ -167,27 +173,36 @@ def execute(run: Run, threads: int) -> tuple[dict[str, object], bytes]:
     torch.set_num_threads(threads)
     row: dict[str, object] = {**name_of(run), **machine(threads)}
     labels: Tensor | None
+    further: Iterable[Tensor] = ()
     if run.kind == REAL:
-        learned, _ = load_source("mnist").split()
-        random = torch.Generator().manual_seed(run.seed)
-        chosen = torch.randperm(len(learned), generator=random)[:SAMPLES]
-        pixels, labels = learned.pixels[chosen], learned.labels[chosen]
+        pixels, labels = real_library(run.seed)
         row |= {"steps": "", "seconds": "", "number_format": ""}
     else:
         config = run.config
         training = new_training(KINDS[run.kind], config, load_images(config))
         training.run(steps=training.total)
-        drawn = sample_new(training.sampler, SAMPLES, config.latent)
-        pixels = judging.to_judged_size(drawn, config.fit)
+        libraries = (
+            judging.to_judged_size(
+                sample_new(training.sampler, SAMPLES, config.latent, seed), config.fit
+            )
+            for seed in range(MILLION // SAMPLES if run.kind in MANY else 1)
+        )
+        pixels, further = next(libraries), libraries
         labels = classes_in_turn(SAMPLES, 10 if config.conditional else 0)
         row |= {"steps": training.step, "seconds": f"{training.seconds:.0f}"}
         row["number_format"] = training.precision
-    found = measured(pixels, labels)
+    found = measured(pixels, labels, further)
     row |= {name: f"{found[name]:.4g}" if name in found else "" for name in COLUMNS}
     shown = pixels[:100]
     if labels is not None:
         shown = torch.cat([pixels[labels == digit][:10] for digit in range(10)])
     return row, plots.mosaic_png(shown, columns=10)
+
+
+def in_order(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows in the order of the plan, whenever they were made."""
+    places = {tuple(name_of(run).values()): place for place, run in enumerate(PLAN)}
+    return sorted(rows, key=lambda row: places[row["kind"], row["length"], row["seed"]])
 
 
 def name_of(run: Run) -> dict[str, str]:
@@ -198,38 +213,10 @@ def name_of(run: Run) -> dict[str, str]:
 COLUMNS = [
     *("distance", "precision", "recall", "top_probability", "rarest", "most_frequent", "obeyed"),
     *(f"nearest_{count}" for count in LIBRARIES),
-    "network",
+    f"nearest_{MILLION}",
+    *("own", "other", "wrong_by_own", "wrong_by_other", "own_of_many", "other_of_many", "network"),
     *(f"{name}_{digit}" for name in ("obeyed", "distance", "recall") for digit in range(10)),
 ]
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return the runs' means and extremes, a line for each kind and length, machine by machine."""
-    head = ["samples of", "runs", "steps", "distance", "precision", "recall", "as asked"]
-    head += [f"1-NN error, {count:,}" for count in LIBRARIES] + ["small network", "seconds"]
-    parts = []
-    for machine_rows in by_machine(rows):
-        lines = [head]
-        for kind, length in dict.fromkeys((row["kind"], row["length"]) for row in machine_rows):
-            own = select(machine_rows, kind=kind, length=length)
-            name = kind if length == "preset" else f"{kind}, {length}"
-            cells = [name, str(len(own)), own[0]["steps"] or "-"]
-            for column in ("distance", "precision", "recall"):
-                cells.append(spread(numbers(own, column)))
-            for column in ("obeyed", *(f"nearest_{count}" for count in LIBRARIES), "network"):
-                known = own[0][column] != ""
-                cells.append(spread([100 * n for n in numbers(own, column)], "%") if known else "-")
-            seconds = numbers(own, "seconds") if own[0]["seconds"] else []
-            lines.append([*cells, f"{sum(seconds) / len(seconds):.0f}" if seconds else "-"])
-        where = f"{machine_rows[0]['device']}, torch {machine_rows[0]['torch']}"
-        parts.append(f"MNIST, {where}:\n\n{markdown(lines)}")
-    return "\n\n".join(parts)
-
-
-def by_machine(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows of each machine and version."""
-    names = dict.fromkeys((row["device"], row["torch"]) for row in rows)
-    return [select(rows, device=device, torch=version) for device, version in names]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -237,7 +224,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     kinds = list(dict.fromkeys(run.kind for run in PLAN))
     parser = new_parser("conditional", __doc__)
     parser.add_argument("--only", action="append", metavar="KIND", help="this kind; repeatable")
-    parser.add_argument("--length", choices=("preset", "at length"), help="only these runs")
+    parser.add_argument("--length", choices=("preset", *STEPS), help="only these runs")
     parser.add_argument("--list", action="store_true", help="name what is left, and stop")
     parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
@@ -270,7 +257,7 @@ def main() -> None:
     (RESULTS / "conditional").mkdir(exist_ok=True)
     work = functools.partial(execute, threads=options.threads)
     for number, (run, (row, picture)) in enumerate(each_in_a_process(work, left, options.jobs), 1):
-        rows = [*rows, {key: str(value) for key, value in row.items()}]
+        rows = in_order([*rows, {key: str(value) for key, value in row.items()}])
         write_file(run.picture, picture)
         write_file(path, to_csv(rows))
         print(f"{number} of {len(left)}: {run.kind}, {run.length}, seed {run.seed}:", end=" ")

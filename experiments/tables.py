@@ -56,7 +56,7 @@ def all_tables() -> dict[str, str]:
     from . import (
         bench,
         compare,
-        conditional,
+        conditional_report,
         features_report,
         latent,
         memory,
@@ -75,7 +75,6 @@ def all_tables() -> dict[str, str]:
         "seeds": seeds.seeds_table(read(RESULTS / "seeds.csv")),
         "compare": compare.summary(read(RESULTS / "compare.csv")),
         "memory": memory.memory_table(read(RESULTS / "memory.csv")),
-        "conditional": conditional.table(read(RESULTS / "conditional.csv")),
         "processes": processes.measured_table(read(RESULTS / "processes.csv")),
         "processes_busy": processes.measured_table(read(RESULTS / "busy.csv")),
         "processes_on_paper": processes.paper_table(),
@@ -83,6 +82,7 @@ def all_tables() -> dict[str, str]:
         **bench.tables(rows),
         **elsewhere,
         **rules_report.tables(read(RESULTS / "rules.csv")),
+        **conditional_report.tables(read(RESULTS / "conditional.csv")),
         **features_report.tables(
             *(read(RESULTS / f"{name}.csv") for name in ("features", "verdicts", "looking"))
         ),
