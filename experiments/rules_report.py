@@ -51,8 +51,9 @@ def numbers(rows: Sequence[Row], key: str) -> list[float]:
 
 
 def spread(values: Sequence[float], unit: str = "") -> str:
-    """Return mean and extremes: "5.1 (4.2 to 5.9)"."""
-    return f"{statistics.mean(values):.3g}{unit} ({min(values):.3g} to {max(values):.3g})"
+    """Return mean and extremes, "5.1 (4.2 to 5.9)"; of a single value, that value."""
+    mean = f"{statistics.mean(values):.3g}{unit}"
+    return f"{mean} ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else mean
 
 
 def lines_of(rows: Sequence[Row], base: str) -> list[list[str]]:
