@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images
@@ -17,7 +16,8 @@ from dcgan_utils.sampling import draw_latents
 from dcgan_utils.training import Training, autocast, generator_step
 from dcgan_utils.training.steps import set_learning_rate
 
-from .authors import CLASSES, AuthorsDiscriminator, AuthorsGenerator
+from .authors import CLASSES, AuthorsDiscriminator, AuthorsGenerator, beside
+from .own_steps import OwnStep
 
 Networks = tuple[nn.Module, nn.Module]
 
@@ -87,10 +87,9 @@ def make_room(layers: nn.Sequential) -> None:
 
 def told_throughout(layers: nn.Sequential, maps: Tensor, labels: Tensor) -> Tensor:
     """Return what layers make of maps (B, C, S, S), label maps beside each convolution's input."""
-    told = one_hot(labels, CLASSES).to(maps.dtype)[:, :, None, None]
     for layer in layers:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            maps = torch.cat([maps, told.expand(-1, -1, *maps.shape[2:])], dim=1)
+            maps = beside(maps, labels)
         maps = layer(maps)
     return maps
 
@@ -98,35 +97,30 @@ def told_throughout(layers: nn.Sequential, maps: Tensor, labels: Tensor) -> Tens
 class ConnectedGenerator(nn.Module):
     """z and a label to an image, by fully connected layers only."""
 
-    def __init__(
-        self, image_size: int, latent_size: int, classes: int = CLASSES, norm: bool = False
-    ):
+    def __init__(self, image_size: int, latent_size: int, norm: bool = False):
         super().__init__()
-        self.image_size, self.latent_size, self.classes = image_size, latent_size, classes
-        widths = [latent_size + classes, 256, 512, 1024]
+        self.image_size, self.latent_size, self.classes = image_size, latent_size, CLASSES
+        widths = [latent_size + CLASSES, 256, 512, 1024]
         self.main = nn.Sequential(
             *connected(widths, norm), nn.Linear(widths[-1], image_size**2), nn.Tanh()
         )
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Draw one image (B, 1, S, S) for each latent vector (B, L) and label (B,)."""
-        told = torch.cat([z, one_hot(labels, self.classes).to(z.dtype)], dim=1)
-        return self.main(told).reshape(-1, 1, self.image_size, self.image_size)
+        return self.main(beside(z, labels)).reshape(-1, 1, self.image_size, self.image_size)
 
 
 class ConnectedDiscriminator(nn.Module):
     """An image and a label to a logit, by fully connected layers only."""
 
-    def __init__(self, image_size: int, classes: int = CLASSES):
+    def __init__(self, image_size: int):
         super().__init__()
-        self.classes = classes
-        widths = [image_size**2 + classes, 1024, 512, 256]
+        widths = [image_size**2 + CLASSES, 1024, 512, 256]
         self.main = nn.Sequential(*connected(widths), nn.Linear(widths[-1], 1))
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Judge images (B, 1, S, S), said to show labels (B,); return logits (B,)."""
-        told = torch.cat([images.flatten(1), one_hot(labels, self.classes).to(images.dtype)], dim=1)
-        return self.main(told).reshape(-1)
+        return self.main(beside(images.flatten(1), labels)).reshape(-1)
 
 
 def connected(widths: list[int], norm: bool = False) -> list[nn.Module]:
@@ -182,7 +176,7 @@ def of_the_authors(config: Config, random: torch.Generator) -> Networks:
     return networks
 
 
-class WrongPairs(Training):
+class WrongPairs(OwnStep):
     """D also sees the real images with wrong labels, and is to call these pairs fake, too.
 
     Reed et al. (2016), arXiv:1605.04396, algorithm 1: half of the weight of what is fake is theirs.
@@ -207,9 +201,7 @@ class WrongPairs(Training):
             ]
         losses = [cross_entropy(said, truth) for said, truth in zip(logits, (1.0, 0.0, 0.0))]
         loss_d = losses[0] + (losses[1] + losses[2]) / 2
-        self.optimizers["discriminator"].zero_grad()
-        loss_d.backward()
-        self.optimizers["discriminator"].step()
+        self.descend(loss_d, "discriminator")
         loss_g, after = generator_step(
             self.generator,
             self.discriminator,

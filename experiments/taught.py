@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from dcgan_utils.data import scale
 
@@ -45,7 +46,7 @@ class Nearest:
         """
         squares = self.least + self.points.square().sum(1, keepdim=True)
         distances = squares.clamp(min=0).sqrt()  # (N, 10)
-        own = torch.nn.functional.one_hot(truth, CLASSES).bool()
+        own = one_hot(truth, CLASSES).bool()
         return distances[own], distances.masked_fill(own, torch.inf).amin(1)
 
 
