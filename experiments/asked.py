@@ -179,7 +179,7 @@ def of_the_authors(config: Config, random: torch.Generator) -> Networks:
 class WrongPairs(OwnStep):
     """D also sees the real images with wrong labels, and is to call these pairs fake, too.
 
-    Reed et al. (2016), arXiv:1605.04396, algorithm 1: half of the weight of what is fake is theirs.
+    Reed et al. (2016), arXiv:1605.05396, algorithm 1: half of the weight of what is fake is theirs.
     """
 
     def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
