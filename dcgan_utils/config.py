@@ -1,14 +1,11 @@
-"""Every setting of a run, in one place: the dataclass, its checks and the named presets.
-
-Nothing here imports PyTorch, so a wrong setting is refused before anything slow begins.
-"""
+"""Every setting of a run, in one place: the dataclass, its checks and the named presets."""
 
 import dataclasses
 import inspect
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 
 class UserError(ValueError):
@@ -17,14 +14,9 @@ class UserError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of one training run; checked as it is made.
+    """All settings of one training run; `UserError` names one that is not allowed.
 
     A comment beside a field is its only description: `--help` and the notebooks' tables show it.
-
-    Raises
-    ------
-    UserError
-        If a value is not allowed. The message names the setting, the value and what is allowed.
     """
 
     data: str = "auto"  # auto (MNIST, else embedded), a named source, or an image folder
@@ -37,6 +29,7 @@ class Config:
     width: int = 32  # feature maps beside the image; twice as many with each halving
     leak: float = 0.2  # slope of LeakyReLU below zero, in the discriminator
     first_bias: bool = False  # a bias in D's first layer; without one D is blind to contrast
+    spectral_norm: bool = False  # in D, spectral norm of the weights in place of batch norm
     initial_std: float = 0.02  # standard deviation of the initial weights
     objective: str = "non-saturating"  # what D and G minimize; losses.py lists them
     batch_size: int = 64  # images in one batch
@@ -51,31 +44,25 @@ class Config:
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
-    sync_batch_norm: bool = False  # one batch norm for all processes of torchrun; on CUDA only
-    compile: bool = False  # compile both networks before training; meant for GPUs
     record_every: int = 1  # steps between two recorded rows of metrics
     frames: int = 24  # pictures in the animation, dense at first, then sparser
     samples: int = 64  # images in each picture; with labels, a row of them for each class
-    checkpoint_every: int = 250  # steps between two checkpoints
+    checkpoint_every: int = 250  # steps between two checkpoints, of which the last one stays
+    keep_checkpoints: int = 3  # earlier checkpoints that stay as well, spread over the run
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check_type(field.name, getattr(self, field.name), field.type)
+            _require_type(field.name, getattr(self, field.name), field.type)
         sizes = [2**power for power in range(4, 9)]
         _require(self.image_size in sizes, "image_size", self.image_size, f"one of {sizes}")
         _require(self.channels in (None, 1, 3), "channels", self.channels, "1, 3 or None")
-        for name in (
-            "latent_size",
-            "width",
-            "batch_size",
-            "epochs",
-            "record_every",
-            "samples",
-            "checkpoint_every",
-        ):
+        counts = "latent_size width batch_size epochs samples record_every checkpoint_every"
+        for name in counts.split():
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more, or None")
-        _require(2 <= self.frames <= 1000, "frames", self.frames, "2 to 1000")
+        for name, least in (("frames", 2), ("keep_checkpoints", 0)):
+            value = getattr(self, name)
+            _require(least <= value <= 1000, name, value, f"{least} to 1000")
         _require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
         for name in ("learning_rate", "initial_std"):
             value = getattr(self, name)
@@ -93,36 +80,22 @@ def _require(holds: bool, name: str, value: object, allowed: str) -> None:
         raise UserError(f"{name} is {value!r}; allowed: {allowed}. Change {name} and start again.")
 
 
-def _check_type(name: str, value: object, expected: Any) -> None:
+def _require_type(name: str, value: object, expected: Any) -> None:
     """Refuse a value whose type cannot be what the field's annotation says."""
-    options: tuple[Any, ...] = getattr(expected, "__args__", (expected,))
-    if all(isinstance(option, str) for option in options):
-        _require(value in options, name, value, " or ".join(options))
-        return
-    accepted = tuple(options) + ((int,) if float in options else ())
+    options: tuple[Any, ...] = get_args(expected) or (expected,)
+    if get_origin(expected) is Literal:
+        return _require(value in options, name, value, " or ".join(options))
+    accepted = (*options, int) if float in options else options
     kinds = " or ".join("None" if kind is type(None) else kind.__name__ for kind in options)
     fits = isinstance(value, accepted) and (bool in options or not isinstance(value, bool))
     _require(fits, name, value, kinds)
 
 
-# RESULTS.md says what was measured of each: five runs of classroom, one of mnist64, steps of paper.
 PRESETS: dict[str, Config] = {
     # What everything in class uses: readable digits after about 3 minutes on 2 CPU cores.
     # Its learning rate, batch and average were chosen with the judge (experiments/compare.py).
     "classroom": Config(
         batch_size=32, learning_rate=0.005, first_bias=True, average=0.998, epochs=3, steps=4200
-    ),
-    # The same with labels, longer and with a rate that falls: it is asked for a digit.
-    "conditional": Config(
-        conditional=True,
-        batch_size=32,
-        learning_rate=0.005,
-        first_bias=True,
-        average=0.998,
-        samples=100,
-        decay=0.5,
-        epochs=4,
-        steps=6600,
     ),
     # What most tutorials run on MNIST (64x64, 512-256-128-64), its faults mended; among them their
     # learning rate of 0.0002, at which it is far slower to draw anything. Average as in classroom.
@@ -151,40 +124,26 @@ PRESETS: dict[str, Config] = {
         precision="float32",
     ),
 }
+# As classroom, with labels, longer and with a rate that falls: it is asked for a digit.
+PRESETS["conditional"] = dataclasses.replace(
+    PRESETS["classroom"], conditional=True, samples=100, decay=0.5, epochs=4, steps=6600
+)
 
 
 def preset(name: str, **changes: Any) -> Config:
-    """Return a named preset, with any of its settings changed.
+    """Return a named preset's settings, with any of them changed by the field's name.
 
-    Parameters
-    ----------
-    name
-        One of `PRESETS`.
-    **changes
-        Settings to change, by the field's name. `epochs` without `steps` sets the length also
-        where the preset gives it in steps.
+    `epochs` without `steps` sets the length also where the preset gives it in steps. Raises
+    `UserError` if there is no such preset or field, or a value is not allowed.
 
-    Returns
-    -------
-    Config
-        The checked settings.
-
-    Raises
-    ------
-    UserError
-        If there is no such preset or field, or a value is not allowed.
-
-    Examples
-    --------
     >>> preset("classroom", seed=3).seed
     3
     """
+    known = [field.name for field in dataclasses.fields(Config)]
     if name not in PRESETS:
         raise UserError(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
-    known = [field.name for field in dataclasses.fields(Config)]
-    for change in changes:
-        if change not in known:
-            raise UserError(f"There is no setting {change!r}; there are: {', '.join(known)}.")
+    if wrong := [change for change in changes if change not in known]:
+        raise UserError(f"There is no setting {wrong[0]!r}; there are: {', '.join(known)}.")
     if "epochs" in changes:  # the preset may count in steps: the later word on the length wins
         changes = {"steps": None} | changes
     return dataclasses.replace(PRESETS[name], **changes)

@@ -1,8 +1,7 @@
 """The convolutions at a network's ends, computed as plain matrix products.
 
-A CPU's convolution library is slow where there is one channel or one position: at G's first and
-last layer, at D's first and last. These layers are PyTorch's own, with the same weights under the
-same names; only the way to compute is another, the one that notebook 01 draws as a matrix.
+A CPU's convolution library is slow where there is one channel or one position. These layers are
+PyTorch's own, computed as notebook 01 draws it: as a matrix.
 """
 
 from torch import Tensor, nn
@@ -12,8 +11,7 @@ from torch.nn.functional import fold, linear, unfold
 class Conv2d(nn.Conv2d):
     """PyTorch's `Conv2d`; on a CPU a product of windows and weights, where that is faster.
 
-    Copying the windows pays where a gradient goes back to an image of few channels: that way back
-    is what the library does slowly. Dilation and groups are left to PyTorch's layer.
+    Copying windows pays where a gradient goes back to an image of few channels.
     """
 
     padding: tuple[int, int]
@@ -26,7 +24,7 @@ class Conv2d(nn.Conv2d):
             return super().forward(input)
         if one_window:
             window = input.permute(0, 2, 3, 1).flatten(1)  # (B, k*k*C)
-            return linear(window, rows(self.weight), self.bias)[:, :, None, None]
+            return linear(window, _rows(self.weight), self.bias)[:, :, None, None]
         size, stride, padding = self.kernel_size, self.stride, self.padding
         windows = unfold(input, size, padding=padding, stride=stride)  # (B, C*k*k, positions)
         maps = linear(windows.transpose(1, 2), self.weight.flatten(1), self.bias)
@@ -35,10 +33,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """PyTorch's `ConvTranspose2d`; on a CPU one product makes the stamps of all positions.
-
-    For one position or few output channels. Dilation and groups are left to PyTorch's layer.
-    """
+    """PyTorch's `ConvTranspose2d`; on a CPU one product makes the stamps of all positions."""
 
     padding: tuple[int, int]
 
@@ -48,7 +43,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
             return super().forward(input, output_size)
         size, stride, padding = self.kernel_size, self.stride, self.padding
         if input.shape[2:] == (1, 1) and padding == (0, 0):
-            stamps = input.flatten(1) @ rows(self.weight)  # (B, k*k*C')
+            stamps = input.flatten(1) @ _rows(self.weight)  # (B, k*k*C')
             return stamps.unflatten(1, (*size, -1)).permute(0, 3, 1, 2)
         positions = input.flatten(2).transpose(1, 2)  # (B, positions, C)
         stamps = positions @ self.weight.flatten(1)  # (B, positions, C'*k*k)
@@ -59,6 +54,6 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         return fold(stamps.transpose(1, 2), shape, size, padding=padding, stride=stride)
 
 
-def rows(weight: Tensor) -> Tensor:
+def _rows(weight: Tensor) -> Tensor:
     """Return weights (M, N, k, k) as (M, k*k*N); channels-last ones are not copied for it."""
     return weight.permute(0, 2, 3, 1).flatten(1)

@@ -1,0 +1,391 @@
+"""Training: the two steps, which notebook 05 takes by hand, and the loop around them."""
+
+import contextlib
+import copy
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from . import device as devices
+from .config import Config, UserError
+from .data import Batches, Images
+from .device import autocast
+from .health import DIVERGED, BatchStatistics, Diverged, Monitor, Report, batch_statistics
+from .history import History, sample_steps
+from .losses import Objective, non_saturating, objective_for
+from .networks import new_networks
+from .sampling import draw_latents, sample
+
+NON_SATURATING = non_saturating(Config())
+REPORT_EVERY = 25  # steps between two reports; each makes the device wait once
+
+
+def discriminator_step(
+    discriminator: nn.Module,
+    optimizer: Optimizer,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    objective: Objective = NON_SATURATING,
+    precision: str = "float32",
+    penalized: bool = True,
+    random: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """Make the discriminator better at telling real images from fake ones, once.
+
+    Goodfellow et al. (2014), algorithm 1. `real` and `fake`, (B, C, S, S) in [-1, 1], are separate
+    batches, so that batch norm never mixes their statistics; no gradient reaches what made `fake`.
+    `labels`, (B,) int64, are of both. The penalty, if any, counts where `penalized`, and its random
+    numbers come from `random`. Returns scalars, still on the device: the loss without the penalty,
+    D's mean score of real images and of generated ones before the step (usually D(x) and D(G(z))),
+    and what else the objective reports.
+    """
+
+    def outputs_for(images: Tensor) -> Tensor:
+        return discriminator(images, *(() if labels is None else (labels,))).float()
+
+    fake = fake.detach()
+    with autocast(real.device, precision):
+        on_real, on_fake = outputs_for(real), outputs_for(fake)
+    loss = objective.discriminator_loss(on_real, on_fake)
+    reported = {
+        "loss_d": loss.detach(),
+        "d_real": objective.score(on_real.detach()).mean(),
+        "d_fake_before": objective.score(on_fake.detach()).mean(),
+    }
+    for name, number in objective.reports.items():
+        reported[name] = number(on_real.detach(), on_fake.detach())
+    if objective.penalty is not None and penalized:
+        with autocast(real.device, precision):
+            penalty = objective.penalty(outputs_for, real, fake, random)
+        reported["penalty"] = penalty.detach()
+        loss = loss + objective.penalty_every * penalty
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    objective.constrain(discriminator)
+    return reported
+
+
+def generator_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    optimizer: Optimizer,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    objective: Objective = NON_SATURATING,
+    precision: str = "float32",
+    real: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Make the generator better at what the discriminator takes for real, once.
+
+    Goodfellow et al. (2014), algorithm 1. `fake`, (B, C, S, S) in [-1, 1], comes with its graph;
+    `real`, as large, is for a relativistic objective. Returns scalars, still on the device: the
+    loss, and D's mean score of the generated images after its own step.
+    """
+    inputs = () if labels is None else (labels,)
+    with autocast(fake.device, precision), _frozen(discriminator):
+        outputs = [discriminator(fake, *inputs).float()]
+        if objective.relativistic:
+            outputs.append(discriminator(real, *inputs).float())
+    loss = objective.generator_loss(*outputs)
+    optimizer.zero_grad()
+    loss.backward(inputs=list(generator.parameters()))
+    optimizer.step()
+    score = objective.score(outputs[0].detach()).mean()
+    return {"loss_g": loss.detach(), "d_fake_after": score}
+
+
+@contextlib.contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let a network's parameters be constants, for which nothing is computed."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+class Training:
+    """One run in memory: networks, optimizers, random state, and what was recorded.
+
+    Networks of your own are taken as they are: initialize them yourself; whether they are given
+    labels, `config.conditional` says. `self.config` has what "auto" and None mean here (else
+    `UserError`); `self.average` is the moving average (EMA) of G's weights, which draws, or None.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        images: Images,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+    ):
+        channels, size = images.pixels.shape[1:3]
+        if size != config.image_size or config.channels not in (None, channels):
+            said = f"image_size is {config.image_size} and channels {config.channels}"
+            wrong = f"The images are {size}x{size} with {channels} channels, but {said}"
+            raise UserError(f"{wrong}. Get them by load_images(config).")
+        config = devices.decide_device(dataclasses.replace(config, channels=channels))
+        self.config, self.images = config, images
+        self.objective = objective_for(config)
+        self.device, self.precision = torch.device(config.device), config.precision
+        self.batches = Batches(images, config.batch_size, config.seed, self.device)
+        batches, steps_of_d = self.batches.per_epoch, self.objective.steps_of_d
+        self.total = config.steps or max(config.epochs * batches // steps_of_d, 1)
+        self.epochs = self.total * steps_of_d / batches
+        self.step, self.seconds = 0, 0.0
+        self.history = History(self.objective.probability)
+        self.frames: dict[int, Tensor] = {}  # finished steps: (samples, C, S, S) uint8
+        self.random = torch.Generator(self.device).manual_seed(config.seed)
+
+        self.own_networks = generator is not None or discriminator is not None
+        layout = devices.memory_format(self.device)
+        if generator is None or discriminator is None:
+            made = new_networks(config, channels, len(images.classes), self.random, layout)
+            generator = made[0] if generator is None else generator
+            discriminator = made[1] if discriminator is None else discriminator
+        self.generator = generator.to(self.device).to(memory_format=layout)
+        self.discriminator = discriminator.to(self.device).to(memory_format=layout)
+        adam: dict[str, Any] = {
+            "lr": config.learning_rate,
+            "betas": (config.beta1, config.beta2),
+            "fused": True,
+        }
+        self.optimizers = {
+            "generator": Adam(generator.parameters(), **adam),
+            "discriminator": Adam(discriminator.parameters(), **adam),
+        }
+        self.average = copy.deepcopy(self.generator) if config.average else None
+        states = [self.sampler.state_dict().values(), self.generator.state_dict().values()]
+        self._followed = list(zip(*states)) if config.average else []  # pairs, changed in place
+        own = config.batch_size // devices.world_size()  # this process's part of a batch
+        self._share = slice(devices.rank() * own, (devices.rank() + 1) * own)
+        self._averaging_g = devices.averaging(self.generator)  # of gradients, over the processes
+        self._averaging_d = devices.averaging(self.discriminator)
+
+        classes = len(images.classes) if config.conditional else 0
+        self.columns, self.fixed_labels = round(config.samples**0.5), None  # of the pictures
+        if classes:  # a row for each, and in it the same latent vectors
+            self.columns = max(1, config.samples // classes)
+            self.fixed_labels = torch.arange(classes).repeat_interleave(self.columns)  # (samples,)
+        latents = self._draw_latents(self.columns if classes else config.samples)
+        self.fixed_latents = latents.repeat(classes or 1, 1)  # (samples, latent_size)
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The generator that draws samples: the average of the trained one, if there is one."""
+        return self.generator if self.average is None else self.average
+
+    def _draw_latents(self, count: int) -> Tensor:
+        return draw_latents(count, self.config.latent_size, self.config.latent, self.random)
+
+    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Take a step of D, or more, and of G; return what they report, and their last batches."""
+        config, objective = self.config, self.objective
+        how, every = (objective, self.precision), objective.penalty_every
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, config, self.step / self.total)
+        for turn in range(objective.steps_of_d):
+            number = self.step * objective.steps_of_d + turn
+            real, known = (part[self._share] for part in self.batches.batch(number))
+            labels = known if config.conditional else None
+            inputs = () if labels is None else (labels,)
+            with autocast(self.device, self.precision):
+                z = self._draw_latents(config.batch_size)[self._share]
+                fake = self._averaging_g(z, *inputs)
+            optimizer, penalized = self.optimizers["discriminator"], number % every == 0
+            of_d = discriminator_step(
+                self._averaging_d, optimizer, real, fake, labels, *how, penalized, self.random
+            )
+        # Not with the D that averages over processes: its gradients are not computed here.
+        networks, optimizer = (self.generator, self.discriminator), self.optimizers["generator"]
+        of_g = generator_step(*networks, optimizer, fake, labels, *how, real)
+        self.update_average()
+        self.step += 1
+        reported = of_d | of_g
+        first = [name for name in ("loss_d", "loss_g") if name in reported]
+        return {name: reported[name] for name in [*first, *reported]}, real, fake
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Let the average of G's weights and statistics follow, without making the device wait."""
+        floats = [pair for pair in self._followed if self.step and pair[0].is_floating_point()]
+        for average, current in self._followed:
+            if not (self.step and average.is_floating_point()):  # after the first step, a counter
+                average.copy_(current)
+        if floats:
+            # It grows, as TensorFlow's: a constant decay would show the first weights for long.
+            decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+            get_ema_multi_avg_fn(decay)(*map(list, zip(*floats)), None)
+
+    def run(
+        self,
+        on_report: Callable[[Report], object] = lambda report: None,
+        on_checkpoint: Callable[[], object] = lambda: None,
+        steps: int | None = None,
+    ) -> bool:
+        """Train from the current step to the last, or until a callback answers True.
+
+        `on_report` is called every `REPORT_EVERY` steps, `on_checkpoint` every `checkpoint_every`,
+        which is the time to save, and both after the last one. `steps` limits how many are taken,
+        also beyond the last. Returns whether the last step is reached; if not, `run` goes on from
+        there. Raises `Diverged` before a NaN is saved, and `StoppedBetweenSteps` after a signal.
+        """
+        config, stop = self.config, False
+        end = self.total if steps is None else self.step + steps
+        schedule = sample_steps(self.total, config.frames)
+        monitor = Monitor(self.objective.healthy, len(self.images))
+        began = time.perf_counter() - self.seconds
+        tf32 = torch.backends.cudnn.allow_tf32  # stays what the user has set
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32)
+
+        def is_due(every: int) -> bool:
+            return self.step % every == 0 or self.step in (self.total, max(self.total, end))
+
+        self._keep_frame(schedule)
+        with exact, _signals_noted() as signals:
+            while self.step < end and not devices.on_any_process(stop or bool(signals)):
+                values, real, fake = self.train_step()
+                values = devices.mean_over_processes(values)
+                self.seconds = time.perf_counter() - began
+                if is_due(config.record_every):
+                    self.history.add(self.step, self.seconds, values)
+                self._keep_frame(schedule)
+                if is_due(REPORT_EVERY):
+                    self.history.flush()
+                    read = torch.stack([*values.values()]).tolist()  # the device catches up
+                    self.seconds = time.perf_counter() - began
+                    report = self._report(monitor, dict(zip(values, read)), real, fake, end)
+                    stop = on_report(report) is True
+                if is_due(config.checkpoint_every):
+                    self._require_finite()
+                    stop = on_checkpoint() is True or stop
+            self.history.flush()
+            if devices.on_any_process(bool(signals)):
+                raise StoppedBetweenSteps(self.step, self.total)
+        return self.step >= self.total
+
+    def _keep_frame(self, schedule: list[int]) -> None:
+        if self.step in schedule and self.step not in self.frames:
+            self.frames[self.step] = sample(self.sampler, self.fixed_latents, self.fixed_labels)
+
+    def _report(
+        self, monitor: Monitor, values: dict[str, float], real: Tensor, fake: Tensor, end: int
+    ) -> Report:
+        seen = [BatchStatistics(*batch_statistics(images).tolist()) for images in (real, fake)]
+        in_training = self.generator.training and self.discriminator.training
+        warnings = monitor.check(values, seen[0], seen[1], in_training)
+        total = max(self.total, end)
+        left = self.seconds / self.step * (total - self.step)
+        return Report(self.step, total, self.seconds, left, values, seen[0], seen[1], warnings)
+
+    def _require_finite(self) -> None:
+        states = (network.state_dict() for network in (self.generator, self.discriminator))
+        finite = [value.isfinite().all() for state in states for value in state.values()]
+        if devices.on_any_process(not torch.stack(finite).all()):  # read once
+            raise Diverged(DIVERGED)
+
+    def state_dict(self) -> dict:
+        """Return all that the rest of the run depends on, as tensors and plain values."""
+        self.history.flush()
+        return {
+            "config": dataclasses.asdict(self.config),
+            "data": self.images.identity,
+            "own networks": self.own_networks,
+            "environment": devices.environment(self.device),
+            "step": self.step,
+            "seconds": self.seconds,
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "random": self.random.get_state(),
+            "fixed_latents": self.fixed_latents,
+            "columns": list(self.history.columns),
+            "history": self.history.rows,
+            "frames": self.frames,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go back to where `state_dict` was taken; the run then ends as if never interrupted.
+
+        `UserError` if the data, the device, the precision or the kind of networks are others.
+        """
+        if state["own networks"] and not self.own_networks:
+            raise UserError("This run had networks of its own. Make the same ones for Training.")
+        then = state["data"], state["config"]["device"], state["config"]["precision"]
+        now = self.images.identity, self.config.device, self.precision
+        if then != now:
+            raise UserError(f"This run was trained on {', '.join(then)}, not on {', '.join(now)}.")
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.learning_rate  # which a run that goes on may change
+        self.random.set_state(state["random"].cpu())
+        self.fixed_latents = state["fixed_latents"].to(self.device)
+        self.history = History(self.objective.probability, state["columns"], state["history"])
+        self.frames = dict(state["frames"])
+
+
+def set_learning_rate(optimizer: Optimizer, config: Config, done: float) -> None:
+    """Lower the rate to 0 in the last part of a run, as the authors' program for MNIST does."""
+    if config.decay:
+        left = max(0.0, 1 - done) / config.decay
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * min(1.0, left)
+
+
+class StoppedBetweenSteps(KeyboardInterrupt):
+    """A signal asked the run to stop; its state is that after a whole step, and can be saved."""
+
+    def __init__(self, step: int, total: int):
+        super().__init__(f"Stopped after step {step:,} of {total:,}, between two steps.")
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback; the cells below are not run."""
+        return [
+            str(self),
+            "To go on from there, run this cell again. To begin anew, first run the cell with",
+            "`Training(...)` and the cells between. The cells below have not been run.",
+        ]
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Let the first Ctrl-C or SIGTERM only be noted, if Python handles it in this thread."""
+    noted: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    usual = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM) if main}
+    usual = {n: handler for n, handler in usual.items() if handler not in (signal.SIG_IGN, None)}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: object) -> None:
+        noted.append(number)
+        restore()
+
+    for number in usual:
+        signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        restore()
