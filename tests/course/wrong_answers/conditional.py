@@ -1,72 +1,24 @@
 """Plausible wrong answers to the exercises of notebook 10, and what their hint must contain."""
 
-import torch
-from torch.nn.functional import one_hot
-
-from dcgan_utils.exercises import (
-    check_best_told,
-    check_class_bias,
-    check_label_maps,
-    check_nearest_error,
-)
-
-
-def maps(of, dtype=torch.float32):
-    """Return an answer to 10.1 that spreads what `of` makes of labels and classes."""
-
-    def function(labels, classes, size):
-        return of(labels, classes).to(dtype)[:, :, None, None].expand(-1, -1, size, size)
-
-    return function
-
-
-def bias(of):
-    """Return an answer to 10.2 that takes the row of each label from `of(weight)`, (C, width)."""
-    return lambda weight, labels: of(weight)[labels]
-
-
-def nearest(distance, wrong=lambda answers, truth: answers != truth):
-    """Return an answer to 10.4 with chosen faults."""
-
-    def function(images, truth, known, labels):
-        answers = labels[distance(images, known).argmin(1)]
-        return wrong(answers, truth).double().mean().item()
-
-    return function
-
-
-def changing(images, truth, known, labels):
-    error = nearest(torch.cdist)(images, truth, known, labels)
-    images -= 1
-    return error
-
-
+HOT = "one_hot(labels, classes).float()"
 WRONG = [
-    (check_label_maps, maps(one_hot, torch.int64), "Expected float32"),
-    (check_label_maps, maps(lambda y, n: 1 - one_hot(y, n)), "exchanged"),
-    (check_label_maps, maps(lambda y, n: 2 * one_hot(y, n) - 1), "not -1"),
-    (check_label_maps, maps(lambda y, n: y[:, None].expand(-1, n)), "says nothing"),
-    (check_label_maps, maps(lambda y, n: y[:, None]), "One map for each class"),
-    (check_label_maps, maps(lambda y, n: one_hot(n - 1 - y, n)), "Which map"),
-    (check_label_maps, maps(lambda y, n: one_hot(y, 10)), "Expected shape"),
-    (check_class_bias, bias(lambda w: w.sum((2, 3)).T), "image's own"),
-    (check_class_bias, bias(lambda w: w[:, 1:].mean((2, 3)).T), "adds up"),
-    (check_class_bias, bias(lambda w: w[:, 1:, 1:, 1:].sum((2, 3)).T), "corner"),
-    (check_class_bias, bias(lambda w: w[:, 1:, 0, 0].T), "Which kernels"),
-    (check_class_bias, lambda w, y: w[:, 1:].sum((1, 2, 3)).expand(len(y), -1), "at once"),
-    (check_class_bias, lambda w, y: w.sum((1, 2, 3)).expand(len(y), -1), "all zeros"),
-    (check_class_bias, lambda w, y: w[:, 1:].sum((2, 3))[:, y], "row for each label"),
-    (check_best_told, lambda p, q: p / (p + q), "two tensors|Expected two"),
-    (check_best_told, lambda p, q: (p / (p + q), (p / (p + q)).mean(1)), "mean of answers"),
-    (check_best_told, lambda p, q: (p / (p + q), (p / (p + q)).sum(1)), "do not add up"),
-    (check_best_told, lambda p, q: (q / (p + q), q.sum(1) / (p + q).sum(1)), "share of generated"),
-    (check_best_told, lambda p, q: (p / (p + q), p.sum(0) / (p + q).sum(0)), "whatever|for each"),
-    (check_best_told, lambda p, q: (p / q, p.sum(1) / q.sum(1)), "compares p with q|share"),
-    (check_nearest_error, nearest(lambda a, b: -torch.cdist(a, b)), "farthest"),
-    (check_nearest_error, nearest(lambda a, b: -a @ b.T), "bright"),
-    (check_nearest_error, nearest(lambda a, b: torch.cdist(a, b, 1)), "absolute|Whose"),
-    (check_nearest_error, nearest(torch.cdist, lambda a, b: a == b), "is right"),
-    (check_nearest_error, changing, "changed"),
+    ("10.1", (".float()", ""), "Expected torch.float32"),
+    ("10.1", (HOT, "labels[:, None].float().expand(-1, classes)"), "says nothing"),
+    ("10.1", (HOT, "labels[:, None].float()"), "Expected shape"),
+    ("10.1", ("one_hot(labels,", "one_hot(classes - 1 - labels,"), "Which map"),
+    ("10.2", ("weight[:, 1:]", "weight"), "image's own"),
+    ("10.2", (".sum((2, 3))", ".mean((2, 3))"), "adds up"),
+    ("10.2", ("[:, 1:]", "[:, 1:, 1:, 1:]"), "corner"),
+    ("10.2", ("[:, 1:].sum((2, 3))", "[:, 1:, 0, 0]"), "Which kernels"),
+    ("10.2", ("sums.T[labels]", "sums[:, labels]"), "Expected shape"),
+    ("10.3", lambda p, q: p / (p + q), "Expected 2"),
+    ("10.3", lambda p, q: (p / (p + q), (p / (p + q)).mean(1)), "mean of answers"),
+    ("10.3", lambda p, q: (p / (p + q), (p / (p + q)).sum(1)), "whatever its label"),
+    ("10.3", ("return p /", "return q /"), "share of generated"),
+    ("10.3", ("/ (p + q)", "/ q"), "compares p with q"),
+    ("10.3", (", image_p /", ", image_q /"), "share of generated"),
+    ("10.4", ("torch.cdist(part, known)", "(-part @ known.T)"), "bright"),
+    ("10.4", ("(part, known)", "(part, known, 1)"), "absolute"),
+    ("10.4", (" != truth", " == truth"), "is right"),
 ]
-
 SECRETS = ["expand(-1", "sum((2, 3))", "p / (p + q)", "cdist"]
