@@ -58,9 +58,10 @@ pages: .venv/installed
 		--TemplateExporter.extra_template_basedirs=notebooks/jupyter/nbconvert/templates $(NOTEBOOKS)
 
 notebooks: .venv/installed
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	PYTHONSTARTUP="$(CURDIR)/notebooks/alt_texts.py" $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
-	$(BIN)/jupyter nbconvert --to notebook --inplace --CoalesceStreamsPreprocessor.enabled=True $(NOTEBOOKS)
+	$(BIN)/python -m nbconvert --to notebook --inplace --CoalesceStreamsPreprocessor.enabled=True \
+		--NotebookExporter.preprocessors=notebooks.few_colors.FewColors $(NOTEBOOKS)
 
 figures: .venv/installed
 	$(BIN)/python -m figures

@@ -106,6 +106,7 @@ def open_lab(options: list[str]) -> None:
     for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):  # settings; extensions, templates
         paths = [str(COURSE / "jupyter"), os.environ.get(name, "")]
         os.environ[name] = os.pathsep.join(filter(None, paths))
+    os.environ.setdefault("PYTHONSTARTUP", str(COURSE / "alt_texts.py"))  # of each kernel
     from jupyterlab.labapp import LabApp
 
     place = f"/lab/tree/{MINE.name}/{START}"
