@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dcgan_utils import judging
-from dcgan_utils.judging import shapes
 from dcgan_utils.sampling import sample
+
+from . import shapes
 
 SURE = 0.9  # the probability from which on a digit counts as read
 TRIALS = 100

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images
+from dcgan_utils.device import autocast
 from dcgan_utils.losses import cross_entropy
 from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
 from dcgan_utils.sampling import draw_latents
-from dcgan_utils.training import Training, autocast, generator_step
-from dcgan_utils.training.steps import set_learning_rate
+from dcgan_utils.training import Training, generator_step, set_learning_rate
 
 from .authors import CLASSES, AuthorsDiscriminator, AuthorsGenerator, beside
-from .own_steps import OwnStep
+from .own_steps import METRICS, OwnStep
 
 Networks = tuple[nn.Module, nn.Module]
 
@@ -182,7 +182,7 @@ class WrongPairs(OwnStep):
     Reed et al. (2016), arXiv:1605.05396, algorithm 1: half of the weight of what is fake is theirs.
     """
 
-    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take one step of both networks."""
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, self.config, self.step / self.total)
@@ -202,7 +202,7 @@ class WrongPairs(OwnStep):
         losses = [cross_entropy(said, truth) for said, truth in zip(logits, (1.0, 0.0, 0.0))]
         loss_d = losses[0] + (losses[1] + losses[2]) / 2
         self.descend(loss_d, "discriminator")
-        loss_g, after = generator_step(
+        of_g = generator_step(
             self.generator,
             self.discriminator,
             self.optimizers["generator"],
@@ -211,11 +211,11 @@ class WrongPairs(OwnStep):
             self.objective,
             self.precision,
         )
-        assert self._average is not None  # the preset's
-        self._average.update(self.step)
+        self.update_average()
         self.step += 1
         d_real, d_fake = (said.detach().sigmoid().mean() for said in logits[:2])
-        return torch.stack([loss_d.detach(), loss_g, d_real, d_fake, after]), real, fake
+        of_d = {"loss_d": loss_d.detach(), "d_real": d_real, "d_fake_before": d_fake}
+        return {name: (of_d | of_g)[name] for name in METRICS}, real, fake
 
 
 def as_they_are(images: Images, random: torch.Generator) -> Images:

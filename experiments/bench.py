@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
+from dcgan_utils.device import choose_device, device_name
 from dcgan_utils.files import write_file
-from dcgan_utils.training import choose_device, device_name
 
 from .command import new_parser, require_known, require_mnist
 from .measuring import CLASSROOM, MNIST64, row, select

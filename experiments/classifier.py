@@ -2,25 +2,25 @@
 
 Needs MNIST; takes about 5 minutes on 2 CPU cores. The classifier learns from the first 30,000
 training digits; the other 30,000, which it has not seen, are the reference. Weights and reference
-go into `dcgan_utils/judging/stored/`, beside facts.json with the accuracy on the 10,000 test
+go into `dcgan_utils/stored/`, beside facts.json with the accuracy on the 10,000 test
 digits, the seed, and the metrics of the test digits and of noise.
 
 `--keep` leaves the classifier as it is and measures the reference anew, such as after a change to
-`dcgan_utils/judging/metrics.py`.
+`dcgan_utils/judging.py`.
 """
 
 import argparse
 import json
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dcgan_utils import judging
 from dcgan_utils.data import load_source, scale
-from dcgan_utils.files import save
-from dcgan_utils.judging.classifier import STORED, new_classifier
-from dcgan_utils.judging.references import CROPPED, store_reference
+from dcgan_utils.files import save, write_file
+from dcgan_utils.judging import AT_MOST, STORED, Reference, new_classifier
 
 SEED, EPOCHS, BATCH, RATE = 0, 6, 128, 0.002
 
@@ -79,8 +79,9 @@ def main() -> None:
     keep = parser.parse_args().keep
     learned, held_out = load_source("mnist").split()
     if keep:
-        facts = judging.stored_facts()
-        del facts["rows"]
+        facts = {
+            key: fact for key, fact in judging.stored_reference().facts.items() if key != "rows"
+        }
     else:
         first = slice(judging.LEARNED)
         classifier = train(learned.pixels[first], learned.labels[first])
@@ -98,10 +99,26 @@ def main() -> None:
         }
     real = judging.classify(learned.pixels[judging.LEARNED :])
     others = judging.classify(held_out.pixels)  # by the classifier as it is stored
+    gaussian = real.features.mean(0), np.cov(real.features.T)
+    reference = Reference("MNIST", "", gaussian, real.shares, real.features[:AT_MOST], others)
     right = others.probabilities.argmax(1) == held_out.labels.numpy()
     facts = {"accuracy": float(right.mean())} | facts
-    store_reference(judging.make_reference("MNIST", CROPPED, real, others), facts)
+    store(reference, facts)
     print(json.dumps(facts, indent=2))
+
+
+def store(reference: Reference, facts: dict) -> None:
+    """Write a reference, and the facts about the classifier, into the package."""
+    arrays = {  # in the order in which the judge reads them
+        "mean": reference.gaussian[0],
+        "covariance": reference.gaussian[1],
+        "shares": reference.shares,
+        "features": reference.features.astype(np.float16),
+        "others": reference.others.features.astype(np.float16),
+    }
+    save(STORED / "mnist.pt", {name: torch.from_numpy(value) for name, value in arrays.items()})
+    content = json.dumps({**facts, "rows": reference.rows()}, indent=2) + "\n"
+    write_file(STORED / "facts.json", content.encode())
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from torch import Tensor
 from dcgan_utils import judging, runs
 from dcgan_utils.config import Config
 from dcgan_utils.data import fit_images, load_images, load_source
+from dcgan_utils.device import choose_device, device_name
 from dcgan_utils.files import write_file
 from dcgan_utils.sampling import sample_new
-from dcgan_utils.training import Training, choose_device, device_name
+from dcgan_utils.training import Training
 
 from .seeds import folder
 from .tables import RESULTS, markdown, read, to_csv
@@ -122,7 +123,7 @@ def trained(config: Config) -> Training:
     """Return a finished training; `experiments.seeds` may have made it already."""
     place = folder("mnist", config.seed)
     if (place / "summary.json").exists():
-        training = runs.reopen(place)
+        training = runs.load_training(runs.checkpoint_of(place))
         decided = ("channels", "device", "precision")
         same = {name: getattr(config, name) for name in decided}
         if dataclasses.replace(training.config, **same) == config:

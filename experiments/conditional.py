@@ -22,13 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_utils import judging
+from dcgan_utils import judging, plots
 from dcgan_utils.config import Config, preset
 from dcgan_utils.data import load_images, load_source
-from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
-from dcgan_utils.judging import LEARNED
-from dcgan_utils.judging.metrics import frechet_distance, share_among
+from dcgan_utils.judging import LEARNED, frechet_distance, share_among
 from dcgan_utils.sampling import classes_in_turn, sample_new
 
 from .asked import AUTHORS, KINDS, new_training
@@ -117,7 +115,7 @@ def measured(
     if labels is None:  # nothing can be learned from samples without labels
         return found
     asked = labels[:JUDGED].numpy()
-    found["obeyed"] = judging.share_as_asked(seen.probabilities, asked)
+    found["obeyed"] = float((seen.probabilities.argmax(1) == asked).mean())
     found |= {
         f"obeyed_{digit}": float((read_as[asked == digit] == digit).mean()) for digit in range(10)
     }

@@ -14,7 +14,7 @@ import torch
 from dcgan_utils import judging
 from dcgan_utils.data import load_images
 from dcgan_utils.files import write_file
-from dcgan_utils.training import Diverged, variety
+from dcgan_utils.health import Diverged, variety
 
 from .command import each_in_a_process, new_parser, require_mnist
 from .failures import held_out_for, logits_of
@@ -34,14 +34,14 @@ def treat(patient: Patient) -> dict[str, Any]:
     with contextlib.suppress(Diverged):
         training.run()
     pixels = draw(training.generator, config, SAMPLES)
-    shares = judging.class_shares(judging.classify(pixels).probabilities)
+    shares = judging.classify(pixels).shares
     real = float(variety(judging.to_judged_size(whole.pixels[:SAMPLES], config.fit)))
-    late = training.history.rows[-len(training.history) // 4 :].mean(0).tolist()
+    late = training.history["loss_d"][-len(training.history) // 4 :].mean().item()
     values = {
         "distance": judged(pixels)["distance"],
         "variety": float(variety(pixels)) / real,
         "most_frequent": float(shares.max()),
-        "loss_d": late[2],
+        "loss_d": late,
     }
     shown = {"known": images, "held_out": held_out_for(config)}
     values |= logits_of(training.discriminator, shown)

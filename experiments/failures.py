@@ -21,18 +21,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan_utils import judging
+from dcgan_utils import judging, plots
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images, load_images, load_source, scale
-from dcgan_utils.drawing import plots
 from dcgan_utils.exercises import diagnosing
 from dcgan_utils.files import write_file
+from dcgan_utils.health import BatchStatistics, Diverged, Monitor, Report
 from dcgan_utils.losses import objective_for
 from dcgan_utils.sampling import sample, sample_new
-from dcgan_utils.training import Diverged, Look, Report, Training
-from dcgan_utils.training.health import Monitor
+from dcgan_utils.training import Training
 
 from .command import each_in_a_process, new_parser, require_known, require_mnist
+from .own_steps import METRICS
 from .patients import CLINIC, HEALTHY, SICK, Patient, fewer
 from .rules import machine
 from .tables import RESULTS, read, to_csv
@@ -40,6 +40,7 @@ from .variants import new_training
 
 SHOWN = 500  # training and held-out digits that D is asked about
 DRAWN = 256  # samples whose classes are counted
+KEYS = BatchStatistics._fields
 MOMENTS = (25, 75, 150, 300, 500, 800, 1100, 1500)  # steps of which samples are kept
 
 
@@ -115,13 +116,12 @@ def charts(rows: list[dict[str, str]]) -> dict[tuple[str, int], diagnosing.Chart
 
 def warnings_for(patient: Patient, chart: diagnosing.Chart) -> list[tuple[int, str]]:
     """Return what `dcgan_utils` would have said of a recorded run, and at which step."""
-    metrics = objective_for(patient.config).metrics
     images = patient.images or {"embedded": 4000}.get(patient.config.data, 60_000)
-    monitor, said = Monitor(metrics, images), []
+    monitor, said = Monitor(objective_for(patient.config).healthy, images), []
     for place, step in enumerate(chart["step"]):
-        values = {key: float(chart[key][place]) for key in (metric.key for metric in metrics)}
+        values = {key: float(chart[key][place]) for key in METRICS}
         real, fake = (
-            Look(*(float(chart[f"{which}_{key}"][place]) for key in Look._fields))
+            BatchStatistics(*(float(chart[f"{which}_{key}"][place]) for key in KEYS))
             for which in ("real", "fake")
         )
         told = monitor.check(values, real, fake, bool(chart["mode"][place]))

@@ -31,8 +31,7 @@ from dcgan_utils.data import Images, load_images, load_source, scale
 from dcgan_utils.files import write_file
 from dcgan_utils.networks import Discriminator
 from dcgan_utils.sampling import draw_latents, sample_new
-from dcgan_utils.training import Training
-from dcgan_utils.training.steps import discriminator_step
+from dcgan_utils.training import Training, discriminator_step
 
 from .baselines import Extract, k_means, principal_components, raw_pixels, share_wrong, taught
 from .command import each_in_a_process, new_parser, require_mnist
@@ -70,9 +69,10 @@ def go_on_alone(training: Training, steps: int) -> Row:
         with torch.no_grad():
             fake = training.generator(latents)
         optimizer = training.optimizers["discriminator"]
-        said.append(torch.stack(discriminator_step(training.discriminator, optimizer, real, fake)))
+        of_d = discriminator_step(training.discriminator, optimizer, real, fake)
+        said.append(torch.stack([of_d["d_real"], of_d["d_fake_before"]]))
     training.step += steps
-    return says(torch.stack(said[-100:]).mean(0)[1:].tolist())
+    return says(torch.stack(said[-100:]).mean(0).tolist())
 
 
 def says(means: Sequence[float]) -> Row:
@@ -86,7 +86,9 @@ def trained(seed: int, images: Images) -> Iterator[tuple[str, int, Training, Row
     training = Training(config, images)
     for step in STEPS:
         training.run(steps=step - training.step)
-        means = training.history.rows[-100:].mean(0)[4:6].tolist()
+        means = [
+            training.history[name][-100:].mean().item() for name in ("d_real", "d_fake_before")
+        ]
         yield "D", step, training, says(means)
     for name, run in (("D, G stopped", training), ("D, G never moves", Training(config, images))):
         for before, after in zip((0, *ALONE), ALONE):

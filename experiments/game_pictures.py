@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from dcgan_utils.drawing.plots import COLORS, in_style, new_axes
+from dcgan_utils.plots import COLORS, in_style, new_axes
 
 LONGEST = 1.0  # of the arrows, on the axis of x
 

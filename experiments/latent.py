@@ -19,20 +19,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dcgan_utils import judging
+from dcgan_utils import judging, plots
 from dcgan_utils.config import preset
 from dcgan_utils.data import Images, load_source
-from dcgan_utils.drawing import plots
+from dcgan_utils.device import device_name
 from dcgan_utils.files import write_file
 from dcgan_utils.networks import Generator
-from dcgan_utils.runs.results import weight_facts
-from dcgan_utils.sampling import draw_latents, find_latents, great_circle, straight_line
-from dcgan_utils.trained import FOLDER as SHIPPED
-from dcgan_utils.training import Training, device_name
-from dcgan_utils.weights import facts_of, load_generator, save_weights
+from dcgan_utils.runs import weight_facts
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.training import Training
+from dcgan_utils.weights import STORED, facts_of, load_generator, save_weights
 
 from .arithmetic import KINDS, draw, new_pool, successes, sums
 from .command import new_parser, require_mnist
+from .latent_paths import find_latents, great_circle, straight_line
 from .patients import fewer
 from .tables import RESULTS, markdown, read, to_csv
 
@@ -145,7 +145,7 @@ def trained(key: Mapping[str, str], images: Images) -> tuple[Generator, Path]:
     """Return a generator of the plan, trained if it is not there yet, and where it is kept."""
     path = RUNS / f"G-{key['digits']}-{key['seed']}.pth"
     if key == {"digits": "all", "seed": "0"}:
-        path = SHIPPED / "G.pth"
+        path = STORED / "G.pth"
     if not path.exists():
         config = preset("classroom", data="mnist", seed=int(key["seed"]))
         if key["digits"] != "all":

@@ -17,7 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_utils.config import Config, preset
 from dcgan_utils.data import Images, load_images
-from dcgan_utils.training import Training, choose_device, choose_precision
+from dcgan_utils.device import choose_device, choose_precision
+from dcgan_utils.training import Training
 
 from .tutorial import Tutorial, digits
 

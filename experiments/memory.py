@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
+from dcgan_utils.device import choose_device, device_name
 from dcgan_utils.files import write_file
-from dcgan_utils.training import choose_device, device_name
 
 from .tables import RESULTS, markdown, read, to_csv
 

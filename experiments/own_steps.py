@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from dcgan_utils.config import Config
+from dcgan_utils.device import autocast
 from dcgan_utils.losses import OBJECTIVES, Objective, cross_entropy, non_saturating
 from dcgan_utils.sampling import draw_latents
-from dcgan_utils.training import Training, autocast
+from dcgan_utils.training import Training
+
+METRICS = ("loss_d", "loss_g", "d_real", "d_fake_before", "d_fake_after")  # of each step
 
 OBJECTIVES["least squares"] = lambda config: Objective(  # Mao et al. (2017), arXiv:1611.04076
     discriminator_loss=lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
@@ -56,19 +59,18 @@ class OwnStep(Training):
         loss.backward()
         self.optimizers[name].step()
 
-    def done(self, loss_d: Tensor, loss_g: Tensor, *logits: Tensor) -> Tensor:
+    def done(self, loss_d: Tensor, loss_g: Tensor, *logits: Tensor) -> dict[str, Tensor]:
         """Count the step; return its five metrics."""
-        if self._average is not None:
-            self._average.update(self.step)
+        self.update_average()
         self.step += 1
         means = [output.detach().float().sigmoid().mean() for output in logits]
-        return torch.stack([loss_d.detach(), loss_g.detach(), *means])
+        return dict(zip(METRICS, (loss_d.detach(), loss_g.detach(), *means)))
 
 
 class OneBatch(OwnStep):
     """D sees real and generated images in one batch, so that batch norm mixes them."""
 
-    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take one step."""
         with autocast(self.device, self.precision):
             real, fake = self.forward()
@@ -86,7 +88,7 @@ class OneBatch(OwnStep):
 class NoDetach(OwnStep):
     """Both gradients are cleared at the start of a step, and D's loss reaches G."""
 
-    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take one step."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
@@ -107,7 +109,7 @@ class NoDetach(OwnStep):
 class EvalFrom200(Training):
     """After 200 steps somebody draws samples in evaluation mode, and never goes back."""
 
-    def train_step(self) -> tuple[Tensor, Tensor, Tensor]:
+    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take one step."""
         if self.step == 200:
             self.generator.eval()

@@ -21,9 +21,10 @@ import torch
 
 from dcgan_utils.config import preset
 from dcgan_utils.data import load_images
+from dcgan_utils.device import device_name, joined, rank, world_size
 from dcgan_utils.files import write_file
 from dcgan_utils.networks import Discriminator, Generator
-from dcgan_utils.training import Training, device_name, joined
+from dcgan_utils.training import Training
 
 from .command import new_parser
 from .tables import RESULTS, markdown, read, to_csv
@@ -62,8 +63,8 @@ def time_here(name: str) -> None:
         sent, began = loopback_bytes(), time.perf_counter()
         training.run(steps=STEPS[name])
         seconds, sent = time.perf_counter() - began, loopback_bytes() - sent
-        count = training.processes.count
-        if training.processes.first:
+        count = world_size()
+        if rank() == 0:
             measured = {
                 "setting": name,
                 "processes": count,

@@ -26,13 +26,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dcgan_utils import judging
+from dcgan_utils import judging, plots
 from dcgan_utils.config import Config
 from dcgan_utils.data import load_images
-from dcgan_utils.drawing import plots
+from dcgan_utils.device import choose_device, device_name
 from dcgan_utils.files import write_file
+from dcgan_utils.health import Diverged, variety
 from dcgan_utils.sampling import sample_new
-from dcgan_utils.training import Diverged, Training, choose_device, device_name, variety
+from dcgan_utils.training import Training
 
 from .command import each_in_a_process, new_parser, require_known, require_mnist
 from .second_judge import second_distance
@@ -131,8 +132,7 @@ def judged_at_the_end(pixels: Tensor) -> dict[str, float]:
 def losses(training: Training, last: int) -> dict[str, float]:
     """Return the means of the step's metrics over a run's last steps."""
     rows = training.history.rows[-last:]
-    keys = [metric.key for metric in training.objective.metrics]
-    return dict(zip(keys, rows.mean(0)[2:].tolist()))
+    return dict(zip(training.history.names, rows.mean(0)[2:].tolist()))
 
 
 def execute(run: Run, threads: int) -> tuple[dict[str, Any], list[dict[str, Any]], bytes]:

@@ -13,8 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from dcgan_utils import judging
-from dcgan_utils.drawing import plots
+from dcgan_utils import judging, plots
 from dcgan_utils.files import write_file
 
 from .rules import ON_THE_WAY

@@ -15,15 +15,13 @@ from torch import Tensor, nn
 
 from dcgan_utils.data import load_source, scale
 from dcgan_utils.files import load, save
-from dcgan_utils.judging import LEARNED
-from dcgan_utils.judging.metrics import gaussian_distance
+from dcgan_utils.judging import LEARNED, Gaussian, frechet_distance
 
 from .classifier import fit
 from .tables import RESULTS
 
 STORED = RESULTS / "second_judge.pt"
 SEED, EPOCHS, RATE = 1, 5, 0.003
-Gaussian = tuple[np.ndarray, np.ndarray]
 
 
 def new_network() -> nn.Sequential:
@@ -70,7 +68,7 @@ def stored() -> tuple[nn.Sequential, Gaussian]:
 def second_distance(pixels: Tensor) -> float:
     """Return the Frechet distance of images (N, 1, 28, 28) uint8 in this judge's features."""
     network, reference = stored()
-    return gaussian_distance(gaussian(network, pixels), reference)
+    return frechet_distance(gaussian(network, pixels), reference)
 
 
 def main(path: Path = STORED) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from dcgan_utils import runs
 from dcgan_utils.config import Config, UserError, preset
+from dcgan_utils.data import load_images
 from dcgan_utils.files import write_file
-from dcgan_utils.runs.progress import TerminalProgress
+from dcgan_utils.progress import TerminalProgress
 from dcgan_utils.training import Training
 
 from .tables import RESULTS, markdown, read, to_csv
@@ -30,12 +31,13 @@ def folder(data: str, seed: int) -> Path:
 def trained(place: Path, config: Config) -> tuple[Training, dict]:
     """Return the finished run in a folder and its summary, training it if need be."""
     if place.exists():
-        training = runs.reopen(place)
+        training = runs.load_training(runs.checkpoint_of(place))
         stored = (training.config.data, training.config.seed, training.config.steps)
         if stored != (config.data, config.seed, config.steps):
             raise UserError(f"{place} was made with other settings. Delete it and start again.")
     else:
-        training = runs.create(config, place)
+        training = Training(config, load_images(config))
+        runs.create(training, place)
     with TerminalProgress(training) as progress:
         return training, runs.complete(training, place, progress)
 
@@ -43,15 +45,15 @@ def trained(place: Path, config: Config) -> tuple[Training, dict]:
 def row(data: str, seed: int) -> dict[str, object]:
     """Return a run's row, training and judging it if need be."""
     training, summary = trained(folder(data, seed), preset("classroom", data=data, seed=seed))
-    judgment = runs.judge_run(folder(data, seed))
-    runs.store_judgment(folder(data, seed), judgment)
+    table, _, content = runs.judge(training.sampler, training.config)
+    runs.store_judgment(folder(data, seed), table, content)
     if (data, seed) == WANTED[0]:
-        write_file(RESULTS / "judgment.md", judgment.table.encode())
-    samples = judgment.content["samples"]
-    values = {name: metric["value"] for name, metric in samples.items()}
+        write_file(RESULTS / "judgment.md", table.encode())
+    values = {name: metric["value"] for name, metric in content["samples"].items()}
     quarter = training.history.rows[-len(training.history) // 4 :].mean(0)[2:].tolist()
-    names = [metric.key for metric in training.objective.metrics]
+    names = training.history.names
     summary["number_format"] = summary.pop("precision")  # of the convolutions
+    del summary["processes"]
     return (
         summary
         | {name: f"{value:.2f}" for name, value in zip(names, quarter)}

@@ -15,10 +15,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from dcgan_utils import plots
 from dcgan_utils.config import Config
-from dcgan_utils.drawing import plots
+from dcgan_utils.device import choose_device, choose_precision
 from dcgan_utils.files import write_file
-from dcgan_utils.training import choose_device, choose_precision
 
 from .measuring import (
     CLASSROOM,

@@ -1,6 +1,6 @@
 """Train the networks that ship with the package: `python -m experiments.trained`, 2 to 4 minutes.
 
-Needs MNIST. One run of the preset `classroom`; its G.pth and D.pth go into `dcgan_utils/trained/`,
+Needs MNIST. One run of the preset `classroom`; its G.pth and D.pth go into `dcgan_utils/stored/`,
 in half precision, with the run's facts and its distance before and after rounding.
 """
 
@@ -10,12 +10,12 @@ from torch import nn
 from dcgan_utils import judging
 from dcgan_utils.config import preset
 from dcgan_utils.data import load_images
+from dcgan_utils.device import device_name
 from dcgan_utils.networks import Generator
-from dcgan_utils.runs.results import weight_facts
+from dcgan_utils.runs import weight_facts
 from dcgan_utils.sampling import sample_new
-from dcgan_utils.trained import FOLDER, trained_generator
-from dcgan_utils.training import Training, device_name
-from dcgan_utils.weights import save_weights
+from dcgan_utils.training import Training
+from dcgan_utils.weights import STORED, save_weights, trained_generator
 
 from .command import new_parser, require_mnist
 
@@ -46,7 +46,7 @@ def main() -> None:
         "distance": distance(training.sampler, config.latent),
     }
     for name, network in (("G.pth", training.sampler), ("D.pth", training.discriminator)):
-        save_weights(FOLDER / name, network.half(), facts)
+        save_weights(STORED / name, network.half(), facts)
     assert isinstance(training.sampler, Generator)
     rounded = distance(trained_generator(), config.latent)
     print(f"\ndistance {facts['distance']}, in half precision {rounded}")

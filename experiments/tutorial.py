@@ -16,8 +16,8 @@ from torchvision import datasets, transforms
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import data_root
+from dcgan_utils.device import choose_device
 from dcgan_utils.networks import Discriminator, Generator
-from dcgan_utils.training import choose_device
 
 LEARNING_RATE, BETAS = 0.0002, (0.5, 0.999)
 WORKERS = 2

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from dcgan_utils import plots
 from dcgan_utils.config import preset
-from dcgan_utils.drawing import plots
 from dcgan_utils.files import write_file
 from experiments.seeds import WANTED, folder, trained
 

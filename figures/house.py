@@ -1,109 +1,77 @@
-"""Draw the house from its imports, into README.md: `python -m figures.house`.
-
-Rooms are the modules and packages of `dcgan_utils`; an arrow leads from a room to one that imports
-it. An arrow that other arrows make superfluous is left out, so that the map can be read.
-"""
+"""Draw the map of the package in CONTRIBUTING.md from its imports: `python -m figures.house`."""
 
 import ast
-from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from dcgan_utils.files import write_file
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dcgan_utils"
-README = ROOT / "README.md"
+PAGE = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- house -->\n", "<!-- end of house -->"
 
 
-def room_of(path: Path) -> str:
-    """Return the room that a file of the package belongs to: a folder, or a module."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
 def files() -> dict[str, list[Path]]:
-    """Return the files of each room."""
-    rooms: dict[str, list[Path]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path != PACKAGE / "__init__.py":
-            rooms.setdefault(room_of(path), []).append(path)
-    return rooms
+    """Return the files of each module; the checkers of exercises count as one."""
+    modules = {path.stem: [path] for path in sorted(PACKAGE.glob("[!_]*.py"))}
+    modules["__main__"] = [PACKAGE / "__main__.py"]
+    return modules | {"exercises": sorted((PACKAGE / "exercises").glob("*.py"))}
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Return the rooms that a file imports from, its own left out."""
+def imported_by(path: Path, at_once: bool) -> set[str]:
+    """Return the modules of the package that a file imports: at once, or also in its functions."""
     depth, found = len(path.relative_to(PACKAGE).parts), set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == depth:
             names = [node.module] if node.module else [alias.name for alias in node.names]
             found |= {name.split(".")[0] for name in names}
-    return found - {room_of(path)}
+    return found
 
 
-def imports() -> dict[str, set[str]]:
-    """Return for each room those that it imports from."""
+def imports(at_once: bool = False) -> dict[str, list[str]]:
+    """Return for each module those that it imports from."""
     return {
-        room: set().union(*(imported_rooms(path) for path in paths))
-        for room, paths in files().items()
+        name: sorted(set().union(*(imported_by(path, at_once) for path in paths)))
+        for name, paths in files().items()
     }
 
 
-def in_order(graph: Mapping[str, set[str]]) -> list[str]:
-    """Return the rooms, each after all that it imports from.
+def in_order() -> list[str]:
+    """Return the modules, each after those that it imports at once.
 
     Raises
     ------
-    ValueError
-        If rooms import each other in a circle.
+    graphlib.CycleError
+        If modules import each other in a circle.
     """
-    order: list[str] = []
-    while len(order) < len(graph):
-        ready = sorted(room for room in graph if room not in order and graph[room] <= set(order))
-        if not ready:
-            raise ValueError(f"circular imports among {sorted(set(graph) - set(order))}")
-        order += ready
-    return order
+    return list(TopologicalSorter(imports(at_once=True)).static_order())
 
 
-def reduced(graph: Mapping[str, set[str]]) -> dict[str, list[str]]:
-    """Return the graph without the arrows that follow from others."""
-    reach: dict[str, set[str]] = {}
-    for room in in_order(graph):
-        reach[room] = graph[room].union(*(reach[other] for other in graph[room]))
-    return {
-        room: sorted(
-            other for other in others if not any(other in reach[third] for third in others)
-        )
-        for room, others in graph.items()
-    }
-
-
-def meaning(room: str) -> str:
-    """Return the first sentence of a room's docstring."""
-    path = PACKAGE / room / "__init__.py"
-    path = path if path.exists() else PACKAGE / f"{room}.py"
+def meaning(path: Path) -> str:
+    """Return the first sentence of a module's docstring."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.split("\n\n")[0].replace("\n", " ").rstrip(".")
 
 
 def drawn() -> str:
-    """Return the map: a table of the rooms in the order of their imports, and the arrows."""
-    graph = imports()
-    arrows = reduced(graph)
-    lines = ["| room | what is in it | imports |", "|---|---|---|"]
-    for room in in_order(graph):
-        name = f"{room}/" if (PACKAGE / room).is_dir() else f"{room}.py"
-        link = f"[{name}](dcgan_utils/{name.rstrip('/')})"
-        others = ", ".join(arrows[room]) or "-"
-        lines.append(f"| {link} | {meaning(room)} | {others} |")
+    """Return the map: a table of the modules in the order of their imports."""
+    all_imports = imports()
+    lines = ["| module | what is in it | imports |", "|---|---|---|"]
+    for name in in_order():
+        first = files()[name][0]  # of the checkers' folder, its `__init__.py`
+        label = first.name if first.parent == PACKAGE else f"{name}/"
+        link = f"[{label}](dcgan_utils/{label.rstrip('/')})"
+        lines.append(f"| {link} | {meaning(first)} | {', '.join(all_imports[name]) or '-'} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Write the map into README.md."""
-    page = README.read_text(encoding="utf-8")
+    """Write the map into its place."""
+    page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
-    write_file(README, f"{before}{BEGIN}{drawn()}{END}{rest.split(END)[1]}".encode())
+    write_file(PAGE, f"{before}{BEGIN}{drawn()}{END}{rest.split(END)[1]}".encode())
 
 
 if __name__ == "__main__":
