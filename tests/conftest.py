@@ -28,7 +28,7 @@ def smoke():
     """Return settings that train in a second on the embedded digits; any can be changed."""
 
     def settings(**changes):
-        return preset("smoke", **{"data": "embedded", **changes})
+        return preset("smoke", **{"data": "embedded", "device": "cpu", **changes})
 
     return settings
 
@@ -57,6 +57,8 @@ def root(tmp_path, monkeypatch):
 def finished(tmp_path_factory):
     """Return the folder of a run of twenty steps, as `train` makes it, and the run."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    training = runs.create(preset("smoke", data="embedded"), folder)
+    config = preset("smoke", data="embedded", device="cpu")
+    training = Training(config, load_images(config))
+    runs.create(training, folder)
     runs.complete(training, folder, lambda report: None)
     return folder, training

@@ -33,14 +33,14 @@ def test_make_lab_opens_the_map_and_reaches_the_readme(page, lab):
 
 PLAYER = """
 import matplotlib.pyplot as plt
-from dcgan_utils.drawing import animations, plots
+from dcgan_utils import animations, diagrams, plots
 
 def draw(moment):
     ax = plots.new_axes(6, 7)
     ax.bar(range(5), [place == moment for place in range(5)])
     return ax
 
-animations.Player(animations.animate(draw, 5, seconds=0.2), "a bar that moves", start=1)
+animations.Player(diagrams.animate(draw, 5, seconds=0.2), "a bar that moves", start=1)
 """
 
 
@@ -94,7 +94,7 @@ def test_player_is_pressed_and_the_picture_changes(page, open_notebook):
 TRAINING = """
 from dcgan_utils.config import preset
 from dcgan_utils.data import load_images
-from dcgan_utils.runs.progress import NotebookProgress
+from dcgan_utils.progress import NotebookProgress
 from dcgan_utils.training import Training
 
 config = preset("smoke", data="embedded", steps=20_000)
@@ -157,7 +157,7 @@ def test_a_run_is_stopped_goes_on_and_is_drawn_again_when_it_is_over(page, open_
 
 
 EXERCISE = """
-from dcgan_utils.exercises import check_sizes
+from dcgan_utils.exercises.convolution import check_sizes
 
 def sizes():
     return [28, 13]
@@ -175,12 +175,12 @@ def test_a_verdict_is_large_and_names_the_cell(page, open_notebook):
 
 
 SLIDERS = """
-from dcgan_utils.drawing import sizes
-from dcgan_utils.drawing.controls import sliders
+from dcgan_utils import diagrams
+from dcgan_utils.diagrams import sliders
 
 names = ["size", "kernel", "stride", "padding", "window"]
 ends, start = [(3, 8), (1, 6), (1, 4), (0, 2), (0, 63)], [6, 3, 2, 0, 0]
-sliders(lambda v: sizes.draw_reads(*v), names, ends, 1, start)
+sliders(lambda v: diagrams.draw_reads(*v), names, ends, 1, start)
 """
 
 
@@ -217,7 +217,7 @@ def test_a_slider_is_moved_and_the_picture_changes(page, open_notebook):
 
 PICTURES = """
 from IPython.display import Image, display
-from dcgan_utils.drawing import plots
+from dcgan_utils import plots
 
 ax = plots.new_axes()
 ax.set(xlabel="step", ylabel="loss", title="The loss falls")
@@ -242,7 +242,7 @@ def until_controls(number):
     """Return the code of a notebook before its controls, and their cell without the # signs."""
     (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    place = next(k for k, c in enumerate(code) if "# from dcgan_utils.drawing.controls" in c.source)
+    place = next(k for k, c in enumerate(code) if "# from dcgan_utils.anim" in c.source)
     before = "\n".join(cell.source for cell in code[:place])
     return before, re.sub("^# ", "", code[place].source, flags=re.MULTILINE)
 

@@ -1,14 +1,20 @@
 """The rules for notebooks and for the teachers' page that speaks of them."""
 
 import ast
+import base64
+import io
 import re
 import symtable
 import tempfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
-from nbconvert.preprocessors import TagRemovePreprocessor
+from nbconvert.preprocessors import ExecutePreprocessor, TagRemovePreprocessor
+from PIL import Image
+
+from notebooks.few_colors import FewColors, in_few_colors
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -158,6 +164,44 @@ def test_notebooks_name_no_machine(notebook):
     text = nbformat.writes(notebook)
     for folder in (Path.home(), ROOT, Path(tempfile.gettempdir())):
         assert f"{folder}/" not in text
+
+
+# How they are stored
+
+
+FIGURE = """
+from dcgan_utils import plots
+
+ax = plots.new_axes()
+ax.plot([1, 2])
+ax.set(title="A hill", xlabel="step")
+"""
+
+
+@pytest.mark.slow
+def test_make_notebooks_stores_figures_in_few_colors_with_their_alt_texts(monkeypatch):
+    monkeypatch.setenv("PYTHONSTARTUP", str(ROOT / "notebooks" / "alt_texts.py"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    code = nbformat.v4.new_code_cell(FIGURE)
+    notebook, _ = ExecutePreprocessor().preprocess(nbformat.v4.new_notebook(cells=[code]), {})
+    before = notebook.cells[0].outputs[-1].data["image/png"]
+    stored, _ = FewColors(enabled=True)(notebook, {})
+    output = stored.cells[0].outputs[-1]
+    assert output.metadata["image/png"]["alt"] == "A hill. Horizontal axis: step."
+    assert len(output.data["image/png"]) < 0.7 * len(before)
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
+        for data in (before, output.data["image/png"])
+    ]
+    assert np.abs(np.subtract(*pictures)).max() <= 16
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_picture_that_few_colors_would_spoil_stays_as_it_is(mode):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, len(mode)), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise if mode == "RGB" else noise // 200 * 200).save(file, format="PNG")
+    assert in_few_colors(file.getvalue()) == file.getvalue()
 
 
 # The teachers' page

@@ -1,4 +1,4 @@
-"""Start several processes that join, as torchrun does it, but from a server that has imported all.
+"""Start processes that join, as torchrun does it, but from a server that has imported all.
 
 What a process returns, or the error that ends it, comes back in a file; so does what it prints.
 """
@@ -7,16 +7,103 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from dcgan_utils.training import joined
+from dcgan_utils import device, files, runs
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images
+from dcgan_utils.training import Training
 
 HERE = str(Path(__file__).parent)
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+FILES = {
+    ".lock",
+    "config.json",
+    "metrics.csv",
+    "losses.png",
+    "scores.png",
+    "animation.png",
+    "filmstrip.png",
+    "real_beside_fake.png",
+    "G.pth",
+    "D.pth",
+    "checkpoint.pt",
+    "checkpoints",
+    "summary.json",
+}
+
+
+def training_of(config):
+    """Return a run in memory."""
+    return Training(config, load_images(config))
+
+
+def complete(training, folder: Path) -> dict:
+    """Train a run in its folder to its end, without a word."""
+    return runs.complete(training, folder, lambda report: None)
+
+
+def reopen(folder: Path, **options) -> Training:
+    """Return a run as of its last checkpoint."""
+    return runs.load_training(runs.checkpoint_of(folder), **options)
+
+
+def train_or_resume(folder: Path, **changes) -> None:
+    """Do what the commands do, with a checkpoint at every step."""
+    if folder.exists():
+        training = reopen(folder)
+    else:
+        config = preset("smoke", data="embedded", device="cpu", checkpoint_every=1, **changes)
+        training = training_of(config)
+        runs.create(training, folder)
+    complete(training, folder)
+
+
+def wait_for(path: Path, is_alive: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until a file is there, while what makes it is alive."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert is_alive() and time.monotonic() < end
+        time.sleep(0.01)
+
+
+def assert_identical(a, b, where="state"):
+    """Compare nested dicts, lists and tensors bit by bit."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_identical(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for number, (left, right) in enumerate(zip(a, b)):
+            assert_identical(left, right, f"{where}[{number}]")
+    else:
+        assert a == b, where
+
+
+def assert_same_end(first: Path, second: Path):
+    """Compare all that a run ends with, kept checkpoints included, but for the clock."""
+    names = [
+        sorted(str(path.relative_to(run)) for path in run.rglob("*")) for run in (first, second)
+    ]
+    assert names[0] == names[1]
+    for name in names[0]:
+        if name.endswith(".pt"):
+            a, b = (files.load(run / name) for run in (first, second))
+            for state in (a, b):
+                state["seconds"] = None
+                state["history"][:, 1] = 0
+            assert_identical(a, b, name)
+    for name in ("G.pth", "D.pth", "config.json", "animation.png"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def warm_context() -> multiprocessing.context.ForkServerContext:
@@ -30,20 +117,6 @@ def warm_context() -> multiprocessing.context.ForkServerContext:
         patch.setenv("PYTHONPATH", HERE, prepend=os.pathsep)
         multiprocessing.forkserver.ensure_running()
     return context
-
-
-def environment_of(rank: int, count: int, port: int, held: bool) -> dict[str, str]:
-    """Return what torchrun tells a process on a single machine."""
-    return {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-        "TORCHELASTIC_USE_AGENT_STORE": str(held),
-        "TORCHELASTIC_RESTART_COUNT": "0",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
 
 
 def _act(function, arguments, environment, out: Path) -> None:
@@ -61,79 +134,61 @@ def _act(function, arguments, environment, out: Path) -> None:
 
 
 class Several:
-    """Processes that have been started, each to call one function.
+    """Two processes that have been started, each to call one function.
 
-    Parameters
-    ----------
-    folder
-        Where what they return and print is kept.
-    function, arguments
-        What each calls; what it returns must be tensors and plain values.
-    count, started
-        How many processes are said to be there, and how many of them are started; by default all.
-    port
-        Where the first of them opens the others' meeting place; by default it is open already.
+    What it returns must be tensors and plain values; it is kept in a folder, as what they print.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        function,
-        *arguments,
-        count: int = 2,
-        started: int | None = None,
-        port: int | None = None,
-    ):
+    def __init__(self, folder: Path, function, *arguments):
         context = warm_context()
         folder.mkdir(exist_ok=True)
-        self.files = [folder / f"{rank}.pt" for rank in range(started or count)]
-        self.store = None
-        if port is None:  # as torchrun does, whose own process holds what the others say
-            self.store = torch.distributed.TCPStore(
-                "127.0.0.1", 0, is_master=True, wait_for_workers=False
-            )
-            port = self.store.port
-        self.processes = [
-            context.Process(
-                target=_act,
-                args=(
-                    function,
-                    arguments,
-                    environment_of(rank, count, port, self.store is not None),
-                    file,
-                ),
-            )
-            for rank, file in enumerate(self.files)
-        ]
-        for process in self.processes:
-            process.start()
+        self.files = [folder / f"{rank}.pt" for rank in range(2)]
+        # As torchrun does, whose own process holds what they tell one another.
+        self.store = torch.distributed.TCPStore(
+            "127.0.0.1", 0, is_master=True, wait_for_workers=False
+        )
+        self.processes = []
+        for rank, file in enumerate(self.files):
+            environment = {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "TORCHELASTIC_USE_AGENT_STORE": "True",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(self.store.port),
+            }
+            work = (function, arguments, environment, file)
+            self.processes.append(context.Process(target=_act, args=work))
+            self.processes[-1].start()
 
-    def wait(self, seconds: float | None = 60) -> list[int | None]:
-        """Wait until all have ended, at most so long each; return their exit codes."""
+    def wait(self, seconds: float = 60) -> list[int | None]:
+        """Wait so long at most until they have ended, else kill them; return their exit codes."""
+        self.processes[0].join(seconds)
         for process in self.processes:
-            process.join(seconds)
+            process.join(5)
+            process.kill()
+            process.join()
         return [process.exitcode for process in self.processes]
 
-    def kill(self) -> None:
-        """Kill all, and wait for their end."""
+    def kill(self, seconds: float) -> list[int | None]:
+        """Kill both after some time, if they have not ended; return their exit codes."""
+        self.processes[0].join(seconds)
         for process in self.processes:
             process.kill()
-        for process in self.processes:
-            process.join()
+        return self.wait()
 
     def printed(self, rank: int, name: str = "stderr") -> str:
         """Return what one has printed."""
         return self.files[rank].with_suffix(f".{name}").read_text(encoding="utf-8")
 
     def results(self) -> list:
-        """Return what each has returned, once all have ended well."""
+        """Return what each has returned, once both have ended well."""
         codes = self.wait()
-        said = "\n".join(self.printed(rank) for rank in range(len(self.files)))
-        assert codes == [0] * len(codes), said
+        assert codes == [0, 0], self.printed(0) + self.printed(1)
         return [torch.load(file, weights_only=True) for file in self.files]
 
 
 def join_and(function, *arguments):
     """Call a function among the processes that have joined."""
-    with joined():
+    with device.joined():
         return function(*arguments)

@@ -85,7 +85,7 @@ def test_wrong_pairs_show_each_real_image_with_another_label_and_call_it_fake():
     assert torch.equal(asked, told) and (others != told).all() and others.max() < 10
     expected = softplus(-right.float()).mean()  # -log D, and for fakes -log(1 - D), half each
     expected += (softplus(made.float()).mean() + softplus(wrong.float()).mean()) / 2
-    assert values[0].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert values["loss_d"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_weight_decay_pulls_a_weight_without_a_gradient_to_zero():

@@ -2,70 +2,73 @@
 
 import io
 import re
+from functools import partial
+from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from PIL import Image
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from dcgan_utils import diagrams, layers, plots
 from dcgan_utils.config import UserError
-from dcgan_utils.drawing import animations, controls, diagrams, sizes
+from dcgan_utils.networks import Discriminator, Generator
 
-IMAGE = torch.tensor(
-    [[1.0, 2, 0, 1, 3], [0, 1, 2, 0, 1], [2, 0, 1, 1, 0], [1, 3, 0, 2, 1], [0, 1, 1, 0, 2]]
-)
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = torch.arange(25.0).reshape(5, 5) % 7 - 2
 SMALL = torch.tensor([[1.0, 2, 0], [3, 1, 2], [0, 1, 1]])
 KERNEL = torch.tensor([[1.0, 0, -1], [2, 1, 0], [0, -1, 1]])
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
 
 
 def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def total(ax):
-    """Return both sides of the sum that is written out."""
-    left, right = next(text for text in texts(ax) if " = " in text).split(" = ")
-    factors = left.replace("−", "-").replace("·", "*")
-    return eval(factors), float(right.replace("−", "-"))
+def number(text):
+    return float(text.replace("−", "-"))
 
 
 def output_cells(ax, title):
     """Return the numbers of the grid below a title, in the order they are drawn."""
     drawn = texts(ax)[: texts(ax).index(title)]
-    return [float(text.replace("−", "-")) for text in drawn if re.fullmatch(r"−?\d+", text)]
+    return [number(text) for text in drawn if re.fullmatch(r"−?\d+", text)]
 
 
-@pytest.mark.parametrize("step", range(9))
-def test_convolution_writes_out_its_sum(step):
-    expected = F.conv2d(IMAGE[None, None], KERNEL[None, None], stride=2, padding=1).flatten()
-    ax = diagrams.draw_convolution(IMAGE, KERNEL, 2, 1, step)
-    assert total(ax) == (expected[step], expected[step])
+@pytest.mark.parametrize("step", [0, 4, 7, 8])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_place_writes_out_its_sum(step, transposed):
+    draw, x, convolve = diagrams.draw_convolution, IMAGE, F.conv2d
+    if transposed:
+        draw, x, convolve = diagrams.draw_zero_insertion, SMALL, F.conv_transpose2d
+    expected = convolve(x[None, None], KERNEL[None, None], stride=2, padding=1).flatten()
+    ax = draw(x, KERNEL, 2, 1, step)
+    left, right = next(text for text in texts(ax) if " = " in text).split(" = ")
+    assert "·−" not in left and "+ −" not in left  # negative factors stand in parentheses
+    assert eval(left.replace("−", "-").replace("·", "*")) == number(right) == expected[step]
     assert output_cells(ax, "output")[-(step + 1) :] == expected[: step + 1].tolist()
-
-
-@pytest.mark.parametrize("step", range(25))
-def test_zero_insertion_writes_out_its_sum(step):
-    expected = F.conv_transpose2d(SMALL[None, None], KERNEL[None, None], stride=2, padding=1)
-    ax = diagrams.draw_zero_insertion(SMALL, KERNEL, 2, 1, step)
-    assert total(ax) == (expected.flatten()[step],) * 2
-    assert output_cells(ax, "output")[-(step + 1) :] == expected.flatten()[: step + 1].tolist()
 
 
 def test_stamping_ends_with_the_whole_output():
     expected = F.conv_transpose2d(SMALL[None, None], KERNEL[None, None], stride=2)
-    ax = diagrams.draw_stamping(SMALL, KERNEL, 2, 1, 8)
-    assert output_cells(ax, "added so far")[-49:] == expected.flatten().tolist()
-    before = diagrams.draw_stamping(SMALL, KERNEL, 2, 1, 0)
-    assert sum(output_cells(before, "added so far")[-49:]) == KERNEL.sum()
-    assert "1 × kernel" in texts(before)
-
-
-def test_stamping_on_a_kernel_wider_than_high():
-    """The frame of the output covers what padding leaves, also if it is not square."""
-    ax = diagrams.draw_stamping(torch.ones(1, 2), torch.ones(3, 4), 2, 1, 1)
+    first, last = (diagrams.draw_stamping(SMALL, KERNEL, 2, 1, step) for step in (0, 8))
+    assert output_cells(last, "added so far")[-49:] == expected.flatten().tolist()
+    assert sum(output_cells(first, "added so far")[-49:]) == KERNEL.sum()
+    assert "1 × kernel" in texts(first)
+    # a kernel wider than high: the output's frame covers what padding leaves
+    ax = diagrams.draw_stamping(torch.ones(1, 2), torch.ones(3, 4), 2, 1, 0)
     gray = sum(patch.get_facecolor()[:3] == (14 / 15,) * 3 for patch in ax.patches)
-    assert gray == 5  # columns 0 and 1, which the stamp leaves free, less one cell of the output
+    assert gray == 5  # columns 4 and 5, which the stamp leaves free, less one cell of the output
 
 
 def test_numbers_have_a_true_minus_and_no_needless_digits():
@@ -75,34 +78,12 @@ def test_numbers_have_a_true_minus_and_no_needless_digits():
     assert texts(ax)[:2] == ["a", "b"]
 
 
-def test_a_drawing_takes_given_axes():
-    figure, axes = plt.subplots(2)
-    for step, ax in enumerate(axes):
-        assert diagrams.draw_convolution(IMAGE, KERNEL, 2, 1, step, ax) is ax
+def test_a_drawing_takes_given_axes_and_refuses_bad_sizes():
+    figure, ax = plt.subplots()
+    assert diagrams.draw_convolution(IMAGE, KERNEL, 2, 1, 0, ax) is ax
     assert plt.get_fignums() == [figure.number]
-
-
-def test_bad_sizes_are_refused():
-    with pytest.raises(UserError, match="stride is 0"):
+    with pytest.raises(UserError, match="stride 0"):
         diagrams.draw_convolution(IMAGE, KERNEL, 0, 1, 0)
-    with pytest.raises(UserError, match="kernel is 3"):
-        diagrams.draw_convolution(IMAGE[:2], KERNEL, 1, 0, 0)
-
-
-def test_an_animation_has_each_moment_and_a_white_ground():
-    data = animations.animate(
-        lambda moment: diagrams.draw_convolution(IMAGE, KERNEL, 2, 1, moment), 9, seconds=0.5
-    )
-    picture = Image.open(io.BytesIO(data))
-    assert picture.n_frames == 9 + 1  # the still, then the moments
-    pixels = []
-    for frame in range(1, 10):
-        picture.seek(frame)
-        pixels.append(picture.convert("RGB").tobytes())
-        assert picture.convert("RGB").getpixel((3, 3)) == (255, 255, 255)
-        assert picture.info["duration"] == (1000 if frame == 9 else 500)
-    assert len(set(pixels)) == 9
-    assert plt.get_fignums() == []
 
 
 def test_channels_are_added_up():
@@ -113,7 +94,6 @@ def test_channels_are_added_up():
     for out, expected in enumerate(F.conv2d(x[None], weight)[0]):
         assert output_cells(ax, f"output channel {out}")[-6:] == expected.flatten().tolist()
     assert texts(ax).count("+") == 4 and texts(ax).count("=") == 2
-    plt.close(ax.figure)
 
 
 @pytest.mark.parametrize(
@@ -121,77 +101,213 @@ def test_channels_are_added_up():
     [(6, 3, 2, 0), (6, 3, 2, 1), (7, 2, 3, 0), (5, 5, 1, 2), (4, 1, 4, 3), (3, 5, 1, 1)],
 )
 def test_reads_are_the_gradient_of_a_sum(size, kernel, stride, padding):
-    padded = torch.nn.functional.pad(torch.ones(1, 1, size, size), [padding] * 4)
-    padded.requires_grad_()
+    padded = F.pad(torch.ones(1, 1, size, size), [padding] * 4).requires_grad_()
     output = F.conv2d(padded, torch.ones(1, 1, kernel, kernel), stride=stride)
     output.sum().backward()
-    ax = sizes.draw_reads(size, kernel, stride, padding, window=1)
-    reads = padded.grad[0, 0]
-    drawn = output_cells(ax, "how often each cell is read")
-    assert drawn == reads.flatten().tolist()
-    inside = reads[padding : padding + size, padding : padding + size]
-    unread = int((inside == 0).sum())
+    reads, side = padded.grad[0, 0], output.shape[-1]
+    ax = diagrams.draw_reads(size, kernel, stride, padding, window=1)
+    assert output_cells(ax, "how often each cell is read") == reads.flatten().tolist()
+    unread = int((reads[padding : padding + size, padding : padding + size] == 0).sum())
     formula, finding = ax.get_title("left").split("\n")
-    side = output.shape[-1]
     assert f" = {side}, " in formula and f"output {side}×{side}" in texts(ax)
     assert finding.startswith(f"{unread} of" if unread else "every pixel")
-    pale = sum(
-        patch.get_facecolor()[:3] == (242 / 255, 180 / 255, 139 / 255) for patch in ax.patches
-    )
-    assert pale == sum(not inside[row, column] for row in range(size) for column in range(size))
-    plt.close(ax.figure)
 
 
-def test_a_kernel_that_does_not_fit_gets_a_sentence():
-    ax = sizes.draw_reads(3, kernel=6, padding=1)
-    (sentence,) = texts(ax)
+def test_the_ends_of_the_sliders():
+    """A kernel that does not fit gets a sentence, and the window stops at the last place."""
+    (sentence,) = texts(diagrams.draw_reads(3, kernel=6, stride=1, padding=1))
     assert "kernel of 6 does not fit into a padded image of 5" in sentence
-    plt.close(ax.figure)
-    with pytest.raises(UserError, match="stride is 0"):
-        sizes.draw_reads(3, kernel=2, stride=0)
-    plt.close("all")
+    before, last, beyond = (plots.to_png(diagrams.draw_reads(6, 3, 2, 0, k)) for k in (2, 3, 80))
+    assert before != last == beyond
 
 
-def test_the_window_stops_at_the_last_place():
-    def frame(window):
-        return animations.animate(lambda _: sizes.draw_reads(6, 3, 2, 0, window), 1)
-
-    assert frame(3) == frame(80) != frame(2)
+def from_notebook(number, name):
+    """Return a function that a notebook defines, in a cell of its own, for its sliders."""
+    (path,) = (ROOT / "notebooks").glob(f"{number:02}_*.ipynb")
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    space = {"torch": torch, "plt": plt, "F": F, "plots": plots}
+    space |= {"diagrams": diagrams, "layers": layers}
+    exec(next(source for source in cells if f"def {name}(" in source), space)
+    return space[name]
 
 
 @pytest.mark.parametrize(
     "kernel, stride, counts", [(4, 2, "4"), (3, 2, "1 to 4"), (2, 3, "0 to 1")]
 )
 def test_evenness_is_that_of_pytorchs_layers(kernel, stride, counts):
-    random = torch.Generator().manual_seed(5)
-    weights = torch.randn(1, 1, kernel, kernel, generator=random)
+    weights = torch.randn(1, 1, kernel, kernel, generator=torch.Generator().manual_seed(5))
     written = F.conv_transpose2d(torch.ones(1, 1, 9, 9), weights, stride=stride)[0, 0]
     middle = written[3 * stride : 4 * stride, 3 * stride : 4 * stride]  # one cell of each kind
-    ones, stamped, convolved = sizes.draw_evenness(kernel, stride, seed=5).figure.axes
+    ones, stamped, convolved = from_notebook(1, "draw_evenness")(kernel, stride, seed=5).figure.axes
     assert ones.get_title("left").split("\n")[1].removesuffix(" everywhere") == counts
-    expected = {round(value, 1) + 0.0 for value in middle.flatten().tolist()}
-    assert {float(text.replace("−", "-")) + 0.0 for text in texts(stamped)} == expected
-    assert {float(text.replace("−", "-")) for text in texts(convolved)} == {
-        round(weights.sum().item(), 1)
-    }
+    expected = {round(value, 1) for value in middle.flatten().tolist()}
+    assert {number(text) for text in texts(stamped)} == expected
+    assert {number(text) for text in texts(convolved)} == {round(weights.sum().item(), 1)}
     assert convolved.get_title("left").endswith("everywhere")
-    plt.close(ones.figure)
 
 
-def test_sliders_of_whole_numbers_move_the_drawing_and_survive_bad_combinations():
+GENERATOR = Generator(32, 3, 10, 4), torch.zeros(2, 10)
+DISCRIMINATOR = Discriminator(32, 3, 4), torch.zeros(2, 3, 32, 32)
+PARTS = (  # not a DCGAN: biases, a linear layer, pooling, nested parts
+    nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.MaxPool2d(2)),
+    nn.ConvTranspose2d(5, 2, 5, stride=2, padding=2, output_padding=1),
+    nn.Flatten(),
+    nn.Linear(2 * 8 * 8, 7),
+)
+OTHER = nn.Sequential(*PARTS), torch.zeros(2, 3, 8, 8)
+
+
+@pytest.mark.parametrize(("network", "x"), [GENERATOR, DISCRIMINATOR, OTHER])
+def test_counts_equal_pytorchs(network, x):
+    layers = diagrams.trace(network, x)
+    assert sum(layer.parameters for layer in layers) == sum(p.numel() for p in network.parameters())
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(x)
+    assert 2 * sum(layer.multiply_adds for layer in layers) == counter.get_total_flops()
+
+
+def test_the_table_by_hand():
+    """Width 4 at 16x16: 10 to 8 channels at 4x4, to 4 at 8x8, to 3 at 16x16, kernels of 16."""
+    with torch.device("meta"):
+        layers = diagrams.trace(Generator(16, 3, 10, 4), torch.empty(1, 10))
+    first, second, third = (layer for layer in layers if layer.kernel)
+    assert (first.kind, first.kernel, first.stride, second.stride) == ("ConvTranspose2d", 4, 1, 2)
+    assert (first.output, first.parameters, first.multiply_adds) == ((8, 4, 4), 1280, 1280)
+    assert (second.output, second.parameters, second.multiply_adds) == ((4, 8, 8), 512, 512 * 16)
+    assert (third.output, third.parameters, third.multiply_adds) == ((3, 16, 16), 192, 192 * 64)
+
+
+def test_a_network_in_training_is_left_as_it_was():
+    network, x = Discriminator(16, 1, 2).train(), torch.ones(4, 1, 16, 16)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    for look in (diagrams.trace, diagrams.draw_network, diagrams.draw_feature_maps):
+        look(network, x)
+    assert network.training and all(not module._forward_hooks for module in network.modules())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(("network", "x"), [GENERATOR, DISCRIMINATOR])
+def test_blocks_are_to_scale_inside_the_picture_and_named(network, x):
+    ax = plt.figure().subplots()
+    assert diagrams.draw_network(network, x, ax) is ax
+    maps = [(16, 4), (8, 8), (4, 16), (3, 32)]
+    maps = [(10, 1), *maps] if isinstance(network, Generator) else [*maps[::-1], (1, 1)]
+    fronts = [patch.get_xy() for patch in ax.patches][::3]  # of each block's three faces
+    found = [np.ptp(corners, axis=0) for corners in fronts]  # (length, height), from left to right
+    np.testing.assert_allclose(found, np.array(maps) * (found[0] / maps[0]))
+    assert [t for t in texts(ax) if "×" in t and t != "4×4"] == [f"{s}×{s}×{c}" for c, s in maps]
+    assert texts(ax).count("4×4") == 4 and texts(ax).count("stride 2") == 3
+    across = np.concatenate([patch.get_xy()[:, 0] for patch in ax.patches])
+    assert across.min() >= 0 and across.max() <= ax.get_xlim()[1]
+
+
+def test_the_traced_values_are_those_of_a_forward_pass_by_hand():
+    network = Generator(16, 1, 5, 2).eval()
+    z = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    expected, layers = z[:, :, None, None], diagrams.trace(network, z)
+    for layer, part in zip(layers, network.main, strict=True):
+        expected = part(expected)
+        assert torch.allclose(layer.values, expected, atol=1e-6)
+
+
+def test_the_maps_that_differ_most_are_drawn_from_black_to_white():
+    """Of three maps, a flat one, a gentle and a steep slope, two are asked for."""
+    layer = nn.Conv2d(1, 3, 1, bias=False)
+    layer.weight.data = torch.tensor([0.0, 1.0, -2.0]).reshape(3, 1, 1, 1)
+    _, ax = diagrams.draw_feature_maps(layer, torch.arange(4.0).reshape(1, 1, 2, 2), count=2)
+    shown = ax.images[0].get_array()[..., 0]
+    assert ax.get_title("left") == "2×2×3"
+    assert shown[:2, :2].tolist() == [[255, 170], [85, 0]]  # the steep one, which falls
+    assert shown[:2, -2:].tolist() == [[0, 85], [170, 255]]
+
+
+def test_other_networks_single_logits_and_latent_vectors_can_be_drawn():
+    ax = diagrams.draw_network(*OTHER)
+    assert {"MaxPool2d", "Flatten", "Linear", "1×1×7"} <= set(texts(ax))
+    assert "Sequential: 8×8×3 to 1×1×7" in ax.get_title(loc="left")
+    axes = diagrams.draw_feature_maps(Discriminator(16, 1, 2), torch.ones(1, 1, 16, 16))
+    assert axes[-1].get_title("left").startswith("logit ")
+    z = diagrams.draw_feature_maps(Generator(16, 1, 9, 2), torch.arange(9.0)[None])[0]
+    assert z.images[0].get_array().shape[:2] == (3, 3) and z.get_title("left") == "1×1×9"
+
+
+@pytest.mark.parametrize("leak, mean, deviation", [(0.0, 0.0, 1.0), (0.2, -3.0, 1.5)])
+def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
+    random = torch.Generator().manual_seed(0)
+    sums = torch.empty(200_000).normal_(mean, deviation, generator=random).requires_grad_()
+    F.leaky_relu(sums, leak).sum().backward()
+    title = from_notebook(3, "activation_on_sums")(leak, mean, deviation).get_title("left")
+    below, gradient = re.match(r"([\d.]+)% of .*\nmean gradient ([\d.]+)$", title).groups()
+    assert float(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
+    assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
+
+
+@pytest.mark.parametrize("values, eps", [([1.0, 3, 3, 9], 1e-5), ([1.0, 3, 3, 20], 27.0)])
+def test_the_batch_behind_the_slider_by_numpy(values, eps):
+    ax = from_notebook(2, "batch_on_a_line")(values, eps)
+    expected = (np.array(values) - np.mean(values)) / np.sqrt(np.var(values) + eps)
+    told = r"mean (\S+), standard deviation (\S+)\nafter, ε = \S+: (.+)$"
+    mean, deviation, after = re.match(told, ax.get_title("left")).groups()
+    assert float(mean) == pytest.approx(np.mean(values), abs=0.051)
+    assert float(deviation) == pytest.approx(np.std(values), abs=0.051)
+    np.testing.assert_allclose(list(map(number, after.split(", "))), expected, atol=0.0051)
+    drawn = [line.get_xydata()[1, 0] for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(drawn, expected, atol=1e-4)
+
+
+def test_an_animated_drawing_has_each_moment_and_a_white_ground():
+    draw = partial(diagrams.draw_convolution, torch.eye(3), torch.eye(2), 1, 0)
+    data = diagrams.animate(draw, 4, seconds=0.5)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.n_frames == 4 + 1  # the still, then the moments
+        pixels, durations = [], []
+        for frame in range(1, 5):
+            picture.seek(frame)
+            durations.append(picture.info["duration"])
+            shown = picture.convert("RGB")
+            pixels.append(shown.tobytes())
+            assert shown.getpixel((3, 3)) == (255, 255, 255)
+    assert durations == [500, 500, 500, 1000] and len(set(pixels)) == 4
+    assert plt.get_fignums() == []
+
+
+def test_a_slider_draws_anew_and_tells_what_is_shown_now():
     pytest.importorskip("ipywidgets")
     asked = []
 
     def draw(values):
         asked.append(values)
-        return sizes.draw_reads(*values)
+        return plots.set_alt_text(plots.new_axes(2, 2), f"{sum(values):g} < 5")
 
-    ends = [(3, 8), (1, 6), (1, 4), (0, 2), (0, 63)]
-    names = ["size", "kernel", "stride", "padding", "window"]
-    *column, picture = controls.sliders(draw, names, ends, 1, [6, 3, 2, 0, 0]).children
-    first = picture.value
-    size, kernel, *_ = column
-    size.value, kernel.value = 3, 6
-    assert asked[-1] == [3, 6, 2, 0, 0] and all(type(value) is int for value in asked[-1])
-    assert picture.value != first
+    slant, weight, picture = diagrams.sliders(draw, ["slant", "weight"], limit=4).children
+    assert (slant.min, slant.max, weight.description) == (-4, 4, "weight")
+    slant.value = 1.5
+    assert asked[-1] == [1.5, 0]
+    assert picture.value.startswith('<img alt="1.5 &lt; 5" src="data:image/png;base64,iVBOR')
     assert plt.get_fignums() == []
+
+    leak, mean, _ = diagrams.sliders(draw, ["a", "b"], [(0, 1), (-6, 6)], 0.1, [0.2, -3]).children
+    assert (leak.min, leak.max, mean.min, mean.max) == (0, 1, -6, 6) and asked[-1] == [0.2, -3]
+    whole, _ = diagrams.sliders(draw, ["size"], [(1, 6)], 1, [2]).children
+    whole.value = 6
+    assert asked[-1] == [6] and type(asked[-1][0]) is int
+
+
+def test_a_button_does_what_it_says_and_shows_it():
+    pytest.importorskip("ipywidgets")
+    done = []
+    board = diagrams.buttons(
+        lambda: plots.set_alt_text(plots.new_axes(2, 2), f"done: {done}"),
+        {"step": lambda: done.append("step"), "reset": done.clear},
+        {"rate": (0.01, done.append)},
+    )
+    row, rate, picture = board.children
+    step, reset = row.children
+    first = picture.value
+    assert (step.description, reset.description, done) == ("step", "reset", [])
+    step.click()
+    assert done == ["step"] and picture.value != first
+    reset.click()
+    assert done == [] and picture.value == first
+    rate.value = 0.1
+    assert done == [pytest.approx(0.1)] and picture.value != first

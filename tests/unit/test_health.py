@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from dcgan_utils.config import Config
-from dcgan_utils.losses import D_WINS, non_saturating
-from dcgan_utils.training import Diverged, Look
-from dcgan_utils.training.health import (
+from dcgan_utils.health import (
     ALIKE,
     BY_HEART,
     COPIES,
@@ -16,64 +14,60 @@ from dcgan_utils.training.health import (
     LONG,
     PALE,
     PATIENCE,
+    BatchStatistics,
+    Diverged,
     Monitor,
-    look,
+    batch_statistics,
 )
+from dcgan_utils.losses import D_WINS, Range, non_saturating
 
-HEALTHY = {
-    "loss_d": 0.7,
-    "loss_g": 1.5,
-    "d_real": 0.8,
-    "d_fake_before": 0.2,
-    "d_fake_after": 0.1,
-    "real": Look(0.4, 0.5, -1.0, 1.0),
-    "fake": Look(0.3, 0.4, -1.0, 1.0),
-}
+NUMBERS = {"loss_d": 0.7, "loss_g": 1.5, "d_real": 0.8, "d_fake_before": 0.2, "d_fake_after": 0.1}
+REAL, FAKE = BatchStatistics(0.4, 0.5, -1.0, 1.0), BatchStatistics(0.3, 0.4, -1.0, 1.0)
 
 
 def monitor_of(images=60_000, **settings):
-    return Monitor(non_saturating(Config(**settings)).metrics, images)
+    return Monitor(non_saturating(Config(**settings)).healthy, images)
 
 
-def fake(**changes):
-    """Return a change of the healthy look at generated images."""
-    return {"fake": HEALTHY["fake"]._replace(**changes)}
-
-
-def check(monitor, **changes):
-    """Give the monitor healthy values with some changes."""
-    given = dict(HEALTHY) | changes
-    looks = given.pop("real"), given.pop("fake")
-    return monitor.check(given, *looks, given.pop("in_training", True))
+def check(monitor, in_training=True, **changes):
+    """Give the monitor healthy values with some changes, and return what it says."""
+    fake = FAKE._replace(**{k: v for k, v in changes.items() if k in BatchStatistics._fields})
+    numbers = NUMBERS | {k: v for k, v in changes.items() if k not in BatchStatistics._fields}
+    return monitor.check(numbers, REAL, fake, in_training)
 
 
 @pytest.mark.parametrize(
     ("sick", "warning", "patience"),
     [
         ({"loss_d": 0.0}, D_WINS, PATIENCE),
-        (fake(variety=0.03), ALIKE, PATIENCE),
-        (fake(nearest=0.19), COPIES, LONG),
-        (fake(brightest=0.5), PALE, LONG),
-        (fake(darkest=-0.5), PALE, LONG),
+        ({"variety": 0.03}, ALIKE, PATIENCE),
+        ({"nearest": 0.19}, COPIES, LONG),
+        ({"brightest": 0.5}, PALE, LONG),
+        ({"darkest": -0.5}, PALE, LONG),
         ({"in_training": False}, EVALUATION, 1),
     ],
 )
 def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning, patience):
-    monitor, told = monitor_of(), []
-    course = [sick] * (patience + 3) + [{}] + [sick] * patience
-    for changes in course:
-        told.append(check(monitor, **changes))
-    first, second = patience - 1, len(course) - 1
-    assert told[first] == told[second] == [warning]
+    monitor = monitor_of()
+    short = [sick] * (patience - 1) + [{}]  # not told
+    course = short + [sick] * (patience + 3) + [{}] + [sick] * patience
+    told = [check(monitor, **changes) for changes in course]
+    assert told[len(short) + patience - 1] == told[-1] == [warning]
     assert sum(map(len, told)) == 2
 
 
-@pytest.mark.parametrize(
-    "fine", [fake(variety=0.05), fake(nearest=0.21), fake(brightest=0.7), fake(darkest=-0.7)]
-)
-def test_what_is_within_bounds_is_not_told(fine):
-    monitor = monitor_of()
-    assert not any(check(monitor, **fine) for _ in range(2 * LONG))
+def test_two_numbers_with_one_advice_are_watched_apart():
+    """Of which one is healthy, in whatever order they are named."""
+    for names in (("gap", "slope"), ("slope", "gap")):
+        monitor = Monitor({name: Range(0, 1, "Lower the rate.") for name in names}, 60_000)
+        told = [check(monitor, gap=5.0, slope=0.5) for _ in range(PATIENCE)]
+        assert told == [[]] * (PATIENCE - 1) + [["Lower the rate."]]
+
+
+def test_a_number_that_is_not_in_every_report_is_watched_where_it_is():
+    monitor = Monitor({"penalty": Range(0, 1, "Lower γ.")}, 60_000)
+    told = [check(monitor, **({"penalty": 5.0} if n % 2 else {})) for n in range(2 * PATIENCE)]
+    assert told == [[]] * (2 * PATIENCE - 1) + [["Lower γ."]]
 
 
 def test_few_images_are_told_at_once_and_only_once():
@@ -83,39 +77,29 @@ def test_few_images_are_told_at_once_and_only_once():
 
 
 def test_real_images_that_are_all_the_same_are_no_symptom():
-    same = {"real": Look(0.0, 0.0, 0.5, 0.5), "fake": Look(0.0, 0.0, 0.5, 0.5)}
-    monitor = monitor_of()
-    assert not any(check(monitor, **same) for _ in range(2 * LONG))
+    same, monitor = BatchStatistics(0.0, 0.0, 0.5, 0.5), monitor_of()
+    assert not any(monitor.check(NUMBERS, same, same) for _ in range(2 * LONG))
 
 
 def test_a_smoothed_label_raises_the_least_loss_of_d():
     """-0.9 log 0.9 - 0.1 log 0.1 = 0.325 nats is the least at 0.9; at 1 it is a healthy loss."""
-    smoothed, plain = monitor_of(real_label=0.9), monitor_of()
-    told = [check(smoothed, **{"loss_d": 0.335}) for _ in range(PATIENCE)]
-    assert told[-1] == [D_WINS]
-    assert not any(check(smoothed, **{"loss_d": 0.4}) for _ in range(PATIENCE))
-    assert not any(check(plain, **{"loss_d": 0.335}) for _ in range(PATIENCE))
+    for label, loss, expected in ((0.9, 0.335, [D_WINS]), (0.9, 0.4, []), (1.0, 0.335, [])):
+        monitor = monitor_of(real_label=label)
+        assert [check(monitor, loss_d=loss) for _ in range(PATIENCE)][-1] == expected
 
 
-def test_a_short_symptom_is_not_told():
-    monitor = monitor_of()
-    course = ([{"loss_d": 0.0}] * (PATIENCE - 1) + [{}]) * 3
-    assert not any(check(monitor, **changes) for changes in course)
-
-
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", [*NUMBERS, "nearest"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_ends_the_run(name, value):
-    sick = value if name not in ("real", "fake") else HEALTHY[name]._replace(nearest=value)
     with pytest.raises(Diverged, match="learning rate"):
-        check(monitor_of(), **{name: sick})
+        check(monitor_of(), **{name: value})
 
 
-def test_a_look_at_three_images():
+def test_the_statistics_of_three_images():
     """Worked by hand: images of 2 by 2 equal pixels, 0, 0.2 and 1."""
     images = torch.tensor([0.0, 0.2, 1.0])[:, None, None, None].expand(3, 1, 2, 2)
-    seen = Look(*look(images).tolist())
+    seen = BatchStatistics(*batch_statistics(images).tolist())
     assert seen.variety == pytest.approx((0.56 / 3) ** 0.5)  # around 0.4
     assert seen.nearest == pytest.approx((0.2 + 0.2 + 0.8) / 3)
     assert (seen.darkest, seen.brightest) == (0, 1)
-    assert look(images[:1]).tolist() == [0, 0, 0, 0]  # one image has no nearest other
+    assert batch_statistics(images[:1]).tolist() == [0, 0, 0, 0]  # one has no nearest other

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from dcgan_utils.data import load_source
-from dcgan_utils.trained import trained_generator
+from dcgan_utils.weights import trained_generator
 from experiments import baselines, features, inside, kinds, looking
 
 

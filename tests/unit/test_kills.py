@@ -12,26 +12,22 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from several import FORKS, warm_context
-from test_runs import FILES, assert_same_end
+from several import FORKS, Several, assert_same_end, join_and, train_or_resume, warm_context
 
 from dcgan_utils import files, runs
-from dcgan_utils.config import preset
 
-KILLS = int(os.environ.get("DCGAN_KILLS", "5"))
-STEPS = 200
-
-
-def train_or_resume(folder: Path) -> None:
-    """Do what the commands do, with a checkpoint at every step."""
-    config = preset("smoke", data="embedded", steps=STEPS, checkpoint_every=1, average=0.9)
-    training = runs.reopen(folder) if folder.exists() else runs.create(config, folder)
-    runs.complete(training, folder, lambda report: None)
+KILLS = int(os.environ.get("DCGAN_KILLS", "2"))
+STEPS = 40
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FORKS, reason="Windows has no fork server and no SIGKILL"),
+]
 
 
-def in_a_process(folder: Path, seconds: float | None = None) -> int:
-    """Train in a process of its own, killed after some seconds; return its exit status."""
-    process = warm_context().Process(target=train_or_resume, args=(folder,))
+def alone(folder: Path, out: Path, seconds: float) -> int:
+    """Train or resume in a process that is killed after some seconds; return its exit status."""
+    changes = {"steps": STEPS, "average": 0.9}
+    process = warm_context().Process(target=train_or_resume, args=(folder,), kwargs=changes)
     process.start()
     process.join(seconds)
     process.kill()
@@ -39,41 +35,33 @@ def in_a_process(folder: Path, seconds: float | None = None) -> int:
     return process.exitcode
 
 
-def what_is_there(folder: Path) -> str:
-    """Return where a kill has left a run."""
-    if not folder.exists():
-        return "before the folder"
-    step = files.load(folder / runs.CHECKPOINT)["step"]
-    return "in its results" if step == STEPS else "on the way" if step else "at its beginning"
+def together(folder: Path, out: Path, seconds: float) -> int:
+    """Do the same in two processes; return the first one's exit status."""
+    return Several(out, join_and, train_two, folder).kill(seconds)[0]
 
 
-def assert_as_whole(killed: Path, whole: Path) -> None:
-    """And nothing is left of those that were killed, inside or beside it."""
-    assert_same_end(whole, killed)
-    assert {path.name for path in killed.iterdir()} == FILES
-    assert {path.name for path in whole.parent.iterdir()} == {whole.name, killed.name}
+def train_two(folder: Path) -> None:
+    train_or_resume(folder, steps=STEPS, average=0.9)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not FORKS, reason="Windows has no SIGKILL")
-def test_kill_minus_nine_at_drawn_moments(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert in_a_process(tmp_path / "warm-up") == 0
-    shutil.rmtree(tmp_path / "warm-up")
+@pytest.mark.parametrize("train", [alone, together])
+def test_kill_minus_nine_at_drawn_moments(tmp_path, train):
+    whole, killed, out = tmp_path / "whole", tmp_path / "killed", tmp_path / "out"
+    assert alone(tmp_path / "warm-up", out, 120) == 0
     began = time.monotonic()
-    assert in_a_process(whole) == 0
-    shortest, moments = time.monotonic() - began, random.Random(0)
+    assert train(whole, out, 120) == 0
+    seconds, moments = time.monotonic() - began, random.Random(0)
     hit, ended = Counter(), 0
     while hit.total() < KILLS or not ended or killed.exists():  # the last run is left to end
-        limit = moments.uniform(0, shortest) if hit.total() < KILLS else None
-        afresh, began = not killed.exists(), time.monotonic()
-        status = in_a_process(killed, limit)
+        status = train(killed, out, moments.uniform(0, seconds) if hit.total() < KILLS else 120)
         assert status in (0, -signal.SIGKILL)
         if status == 0:
-            shortest = min(shortest, time.monotonic() - began) if afresh else shortest
-            assert_as_whole(killed, whole)
+            assert_same_end(whole, killed)
             shutil.rmtree(killed)
             ended += 1
+        elif killed.exists():
+            step = files.load(killed / runs.CHECKPOINT)["step"]
+            hit["in its results" if step == STEPS else "on the way" if step else "at step 0"] += 1
         else:
-            hit[what_is_there(killed)] += 1
+            hit["before the folder"] += 1
     print(f"{hit.total()} kills ({dict(hit)}); {ended} runs ended as the one that nobody killed")

@@ -1,6 +1,4 @@
-"""Ways between latent vectors, the search for one, sums of them, and the sliders."""
-
-import re
+"""Ways between latent vectors, the search for one, and sums of them."""
 
 import numpy as np
 import pytest
@@ -9,10 +7,10 @@ from scipy.spatial.transform import Rotation, Slerp
 from torch import nn
 
 from dcgan_utils.data import unscale
-from dcgan_utils.drawing import controls, plots
-from dcgan_utils.sampling import draw_latents, find_latents, great_circle, straight_line
-from dcgan_utils.trained import trained_generator
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.weights import trained_generator
 from experiments import arithmetic, latent, tables
+from experiments.latent_paths import find_latents, great_circle, straight_line
 
 
 def normal(*shape, seed=0):
@@ -188,93 +186,3 @@ def test_the_stored_rows_are_complete():
             if (e["digits"], e["seed"], e["kind"]) == (row["digits"], row["seed"], "held-out")
         ]
         assert float(row["error_held-out"]) == pytest.approx(np.median(values), abs=0.01)
-
-
-# The sliders
-
-
-def test_a_slider_draws_anew():
-    pytest.importorskip("ipywidgets")
-    asked = []
-
-    def draw(values):
-        asked.append(values)
-        ax = plots.new_axes(1, 1)
-        ax.set_title(f"{sum(values):g}")
-        return ax
-
-    column = controls.sliders(draw, ["slant", "weight"], limit=4)
-    slant, weight, picture = column.children
-    before = picture.value
-    assert asked == [[0, 0]]
-    assert (slant.min, slant.max, weight.description) == (-4, 4, "weight")
-    slant.value = 1.5
-    assert asked[-1] == [1.5, 0] and picture.value != before
-
-
-def test_sliders_have_ends_of_their_own():
-    pytest.importorskip("ipywidgets")
-    column = controls.sliders(
-        lambda values: plots.new_axes(1, 1), ["leak", "mean"], [(0, 1), (-6, 6)], 0.1, [0.2, -3]
-    )
-    leak, mean, _ = column.children
-    assert (leak.min, leak.max, leak.value) == (0, 1, 0.2)
-    assert (mean.min, mean.max, mean.value) == (-6, 6, -3)
-
-
-@pytest.mark.parametrize("leak, mean, deviation", [(0.0, 0.0, 1.0), (0.2, -3.0, 1.5)])
-def test_the_unit_behind_the_slider_by_simulation(leak, mean, deviation):
-    """Against 200,000 drawn sums and autograd's gradient."""
-    random = torch.Generator().manual_seed(0)
-    sums = torch.empty(200_000).normal_(mean, deviation, generator=random).requires_grad_()
-    torch.nn.functional.leaky_relu(sums, leak).sum().backward()
-    title = controls.activation_on_sums(leak, mean, deviation).get_title("left")
-    below, gradient = re.match(r"([\d.]+)% of .*\nmean gradient ([\d.]+)$", title).groups()
-    assert float(below) / 100 == pytest.approx((sums < 0).float().mean().item(), abs=0.01)
-    assert float(gradient) == pytest.approx(sums.grad.mean().item(), abs=0.01)
-
-
-@pytest.mark.parametrize("values, eps", [([1.0, 3, 3, 9], 1e-5), ([1.0, 3, 3, 20], 27.0)])
-def test_the_batch_behind_the_slider_by_numpy(values, eps):
-    """The title's numbers, and where the points of the lower line lie."""
-    ax = controls.batch_on_a_line(values, eps)
-    expected = (np.array(values) - np.mean(values)) / np.sqrt(np.var(values) + eps)
-    mean, deviation, after = re.match(
-        r"mean (\S+), standard deviation (\S+)\nafter, ε = \S+: (.+)$", ax.get_title("left")
-    ).groups()
-    assert float(mean) == pytest.approx(np.mean(values), abs=0.051)
-    assert float(deviation) == pytest.approx(np.std(values), abs=0.051)
-    told = [float(value.replace("\N{MINUS SIGN}", "-")) for value in after.split(", ")]
-    np.testing.assert_allclose(told, expected, atol=0.0051)
-    drawn = [line.get_xydata()[1, 0] for line in ax.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(drawn, expected, atol=1e-4)
-
-
-def test_a_button_does_what_it_says_and_shows_it():
-    pytest.importorskip("ipywidgets")
-    state = {"step": 0, "rate": 0.01}
-
-    def draw():
-        ax = plots.new_axes(1, 1)
-        ax.set_title(f"{state['step']} at {state['rate']:g}")
-        return ax
-
-    board = controls.buttons(
-        draw,
-        {
-            "step": lambda: state.update(step=state["step"] + 1),
-            "reset": lambda: state.update(step=0),
-        },
-        {"rate": (0.01, lambda rate: state.update(rate=rate))},
-    )
-    row, rate, picture = board.children
-    step, reset = row.children
-    first = picture.value
-    assert (step.description, reset.description) == ("step", "reset")
-    step.click()
-    step.click()
-    assert state["step"] == 2 and picture.value != first
-    reset.click()
-    assert state["step"] == 0 and picture.value == first
-    rate.value = 0.1
-    assert state["rate"] == pytest.approx(0.1) and picture.value != first

@@ -1,18 +1,15 @@
 """The loop: what it records, that a seed decides everything, and when it stops."""
 
-import functools
+import copy
 
 import pytest
 import torch
-from torch import nn
-from torch._dynamo.backends.common import aot_autograd
 
-from dcgan_utils.config import Config, UserError
+from dcgan_utils.config import UserError
 from dcgan_utils.data import Images
-from dcgan_utils.losses import D_WINS, non_saturating
-from dcgan_utils.sampling import sample
-from dcgan_utils.training import Diverged, History, Training, generator_step, sample_steps, variety
-from dcgan_utils.training.health import ALIKE
+from dcgan_utils.health import Diverged
+from dcgan_utils.history import History, sample_steps
+from dcgan_utils.training import Training
 
 
 def weights(training):
@@ -20,18 +17,22 @@ def weights(training):
     return [value for network in both for value in network.state_dict().values()]
 
 
+def same_numbers(a, b):
+    return torch.equal(a.history.rows[:, 2:], b.history.rows[:, 2:])
+
+
 def test_a_run_records_every_step_and_takes_its_pictures(new_training):
-    training = new_training(steps=12, frames=4)
-    reports = []
+    training, by_hand, reports = new_training(steps=12, frames=4), new_training(steps=12), []
     training.run(reports.append)
     assert training.history["step"].tolist() == list(range(1, 13))
     assert (training.history["seconds"].diff() > 0).all()
     for column in ("d_real", "d_fake_before", "d_fake_after"):
         assert ((training.history[column] > 0) & (training.history[column] < 1)).all()
+    first = {name: value.item() for name, value in by_hand.train_step()[0].items()}
+    assert {name: training.history[name][0].item() for name in training.history.names} == first
     assert sorted(training.frames) == sample_steps(12, 4)
     assert all(frame.shape == (16, 1, 16, 16) for frame in training.frames.values())
-    assert reports[-1].step == reports[-1].total == 12
-    assert reports[-1].seconds_left == 0
+    assert (reports[-1].step, reports[-1].total, reports[-1].seconds_left) == (12, 12, 0)
 
 
 def test_recording_every_third_step(new_training):
@@ -40,67 +41,30 @@ def test_recording_every_third_step(new_training):
     assert training.history["step"].tolist() == [3, 6, 9, 10]
 
 
-def test_recorded_values_are_those_of_the_steps(new_training):
-    """One step taken by hand gives the row that the loop records."""
-    by_hand, by_loop = new_training(steps=1), new_training(steps=1)
-    values = by_hand.train_step()[0]
-    by_loop.run()
-    assert by_loop.history.rows[0, 2:].tolist() == values.tolist()
-
-
 def test_same_seed_same_result_whatever_else_is_random(new_training):
     first = new_training()
     first.run()
     torch.manual_seed(123)
     again, other = new_training(), new_training(seed=1)
+    before = torch.get_rng_state()
     again.run()
     other.run()
+    assert torch.equal(before, torch.get_rng_state()), "nothing is drawn from the global generator"
     assert all(map(torch.equal, weights(first), weights(again)))
-    assert torch.equal(first.history.rows[:, 2:], again.history.rows[:, 2:])
+    assert same_numbers(first, again)
     assert not all(map(torch.equal, weights(first), weights(other)))
 
 
-def test_training_draws_nothing_from_the_global_generator(new_training):
-    training = new_training()
-    before = torch.get_rng_state()
-    training.run()
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_sampling_neither_changes_the_run_nor_depends_on_the_batch(new_training):
-    training = new_training()
-    training.train_step()
-    before = [value.clone() for value in weights(training)]
-    latents = training.fixed_latents
-    images = sample(training.sampler, latents)
-    assert torch.equal(images[:1], sample(training.sampler, latents[:1]))
-    assert all(map(torch.equal, before, weights(training)))
-    assert training.generator.training
-
-
-@pytest.mark.parametrize(("total", "frames"), [(20, 4), (700, 24), (3500, 24), (5, 24)])
-def test_pictures_are_dense_at_first_and_include_both_ends(total, frames):
-    steps = sample_steps(total, frames)
-    gaps = torch.tensor(steps).diff()
-    assert steps[0] == 0 and steps[-1] == total
-    assert (gaps > 0).all() and gaps[0] <= gaps[-1]
-    if total >= 700:
-        assert 20 <= len(steps) <= 30
-
-
-def test_a_batch_larger_than_the_data_is_refused(smoke):
+def test_what_does_not_fit_the_images_is_refused(smoke):
     images = Images(torch.zeros(10, 1, 16, 16, dtype=torch.uint8), "ten images", 1)
     with pytest.raises(UserError, match="batch_size is 11.*10"):
         Training(smoke(batch_size=11), images)
+    for changes in ({"image_size": 32}, {"channels": 3}):
+        with pytest.raises(UserError, match="16x16 with 1 channels.*load_images"):
+            Training(smoke(batch_size=5, **changes), images)
 
 
-def test_variety_of_images():
-    same = torch.rand(1, 1, 8, 8).expand(16, -1, -1, -1)
-    assert variety(same) < 1e-6
-    assert variety(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)) == 1
-
-
-def test_a_real_run_that_diverges_stops_before_it_is_saved(new_training):
+def test_a_run_that_diverges_stops_before_it_is_saved(new_training):
     training, saved = new_training(steps=40), []
     with torch.no_grad():
         next(training.generator.parameters()).fill_(float("nan"))
@@ -109,46 +73,30 @@ def test_a_real_run_that_diverges_stops_before_it_is_saved(new_training):
     assert saved == []
 
 
-def test_a_real_run_whose_discriminator_wins_says_so(new_training):
-    """The generator is frozen at noise, so D's loss goes to zero in a real run."""
-    training, told = new_training(steps=400, learning_rate=0.002, frames=2), []
-    for group in training.optimizers["generator"].param_groups:
-        group["lr"] = 0.0
-    training.run(lambda report: told.extend(report.warnings))
-    assert told[0] in (D_WINS, ALIKE) and D_WINS in told
-
-
-def test_history_csv():
-    history = History(non_saturating(Config()).metrics)
-    history.add(3, 0.5, torch.tensor([1.25, 0.5, 0.75, 0.25, 0.125]))
+def test_the_history_as_csv_and_with_numbers_that_come_and_go():
+    history = History()
+    history.add(3, 0.5, {"loss_d": torch.tensor(1.25), "d_real": torch.tensor(0.75)})
+    history.add(6, 1.0, {"loss_d": torch.tensor(1.0), "penalty": torch.tensor(0.5)})
     history.flush()
     assert history.to_csv().decode().splitlines() == [
-        "step,seconds,loss_d,loss_g,d_real,d_fake_before,d_fake_after",
-        "3,0.500,1.25,0.5,0.75,0.25,0.125",
+        "step,seconds,loss_d,d_real,penalty",
+        "3,0.500,1.25,0.75,nan",
+        "6,1.000,1,nan,0.5",
     ]
 
 
-def test_the_average_follows_its_formula(new_training):
+def test_the_average_follows_its_formula_and_changes_the_samples_alone(new_training):
     """It begins with the weights after the first step, then a = d a + (1 - d) w, d growing."""
-    training, average = new_training(average=0.3), None
+    training, plain, average = new_training(average=0.3), new_training(), None
     for decay in (None, 2 / 11, 3 / 12, 0.3, 0.3):  # (1 + n) / (10 + n), at most 0.3
         training.train_step()
+        plain.train_step()
         now = {k: v.double() for k, v in training.generator.state_dict().items() if v.ndim}
         average = {k: decay * average[k] + (1 - decay) * now[k] for k in now} if average else now
     drawn_by = training.sampler.state_dict()
-    assert training.sampler is not training.generator
     assert all(torch.allclose(drawn_by[k].double(), v, atol=1e-6) for k, v in average.items())
-
-
-def test_an_average_changes_the_samples_and_nothing_else(new_training):
-    plain, averaged = new_training(), new_training(average=0.9)
-    plain.run()
-    averaged.run()
-    assert plain.sampler is plain.generator
-    assert all(map(torch.equal, weights(plain), weights(averaged)))
-    assert not torch.equal(
-        sample(plain.sampler, plain.fixed_latents), sample(averaged.sampler, plain.fixed_latents)
-    )
+    assert training.sampler is not training.generator and plain.sampler is plain.generator
+    assert all(map(torch.equal, weights(plain), weights(training)))
 
 
 @pytest.mark.parametrize(
@@ -166,19 +114,11 @@ def test_the_rate_falls_along_a_line_in_the_last_part(new_training, decay, expec
     assert [rates[step] for step in (0, 10, 15, 19)] == pytest.approx(expected)
 
 
-def test_real_label_reaches_the_discriminator(new_training):
-    plain, smoothed = new_training(), new_training(real_label=0.8)
-    first, second = plain.train_step()[0], smoothed.train_step()[0]
-    assert first[0] != second[0] and first[2] == second[2], "another loss of the same D(x)"
-
-
-def test_first_bias_reaches_the_discriminator_and_is_learned(new_training):
-    plain, biased = new_training(), new_training(first_bias=True)
-    loss_d, _, d_real, d_before, _ = zip(plain.train_step()[0], biased.train_step()[0])
-    for without, with_bias in (loss_d, d_real, d_before):  # the others come after D's step
-        torch.testing.assert_close(with_bias, without, rtol=1e-6, atol=0, msg="it starts at 0")
-    assert plain.discriminator.main[0].bias is None
-    assert (biased.discriminator.main[0].bias != 0).all()
+def test_with_labels_each_row_of_a_picture_shows_a_class_and_each_column_a_vector(new_training):
+    training = new_training(conditional=True, samples=25, steps=1)
+    assert training.fixed_labels.tolist() == [digit for digit in range(10) for _ in range(2)]
+    rows = training.fixed_latents.unflatten(0, (10, 2))
+    assert (rows == rows[0]).all() and not (rows[0, 0] == rows[0, 1]).any()
 
 
 @pytest.mark.parametrize("average", [0.0, 0.99])
@@ -196,70 +136,30 @@ def test_no_step_waits_for_the_device(new_training, monkeypatch, average):
         training.train_step()
 
 
-def test_compiled_networks_train_alike(new_training, monkeypatch):
-    """Everything but the last stages, which make machine code: they take a minute on a CPU."""
-    compiled_graphs = []
-
-    def backend(graph, inputs):
-        compiled_graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
-    plain, compiled = new_training(average=0.9), new_training(average=0.9, compile=True)
-    for _ in range(3):
-        expected, got = plain.train_step()[0], compiled.train_step()[0]
-        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
-    assert len(compiled_graphs) >= 2, "both networks were compiled"
-    assert compiled.state_dict()["generator"].keys() == plain.state_dict()["generator"].keys()
-    assert sample(compiled.sampler, compiled.fixed_latents).shape == (16, 1, 16, 16)
-
-
-@pytest.mark.filterwarnings("ignore:Your compiler for AOTAutograd")
-def test_a_compiled_d_computes_no_gradients_of_its_weights_in_gs_step():
-    """By what the backward pass of the compiled graph asks each convolution for."""
-    asked = []
-
-    def backward(graph, inputs):
-        wanted = torch.ops.aten.convolution_backward.default
-        asked.extend(node.args[-1] for node in graph.graph.nodes if node.target == wanted)
-        return graph
-
-    backend = aot_autograd(fw_compiler=lambda graph, inputs: graph, bw_compiler=backward)
-    d = nn.Sequential(nn.Conv2d(1, 2, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(2, 1, 4))
-    d[0].bias.requires_grad_(False)  # and stays so
-    compiled = torch.compile(nn.Sequential(d, nn.Flatten(0)), backend=backend)
-    g = nn.Sequential(nn.ConvTranspose2d(3, 1, 8), nn.Tanh())
-    generator_step(g, compiled, torch.optim.SGD(g.parameters(), 0.1), g(torch.ones(2, 3, 1, 1)))
-    image, weight, bias = zip(*asked)
-    assert len(asked) == 2 and all(image) and not any(weight) and not any(bias)
-    assert [p.requires_grad for p in d.parameters()] == [True, False, True, True]
-
-
-def test_a_missing_compiler_is_named(new_training, monkeypatch):
-    def fails(*arguments, **options):
-        raise RuntimeError("No working C++ compiler found\nmore")
-
-    monkeypatch.setattr(torch, "compile", fails)
-    with pytest.raises(UserError, match="compile is True.*No working C.. compiler found.*leave"):
-        new_training(compile=True)
-
-
-@pytest.mark.parametrize("by", ["report", "checkpoint"])
+@pytest.mark.parametrize("by", ["report", "checkpoint", "steps"])
 def test_a_run_that_is_told_to_stop_goes_on_later_as_if_it_had_not(new_training, by):
     stopped, whole = new_training(steps=60), new_training(steps=60)
-    if by == "report":
-        assert stopped.run(on_report=lambda report: report.step == 25) is False
-    else:
-        assert stopped.run(on_checkpoint=lambda: stopped.step == 25) is False
-    assert stopped.step == 25 and stopped.total == 60 and len(stopped.history) == 25
-    assert stopped.run() is True and whole.run() is True
-    for ours, theirs in zip(stopped.generator.parameters(), whole.generator.parameters()):
-        assert torch.equal(ours, theirs)
+    stop = {
+        "report": {"on_report": lambda report: report.step == 25},
+        "checkpoint": {"on_checkpoint": lambda: stopped.step == 25},
+        "steps": {"steps": 25},
+    }
+    assert stopped.run(**stop[by]) is False
+    assert (stopped.step, stopped.total, len(stopped.history)) == (25, 60, 25)
+    resumed = new_training(steps=60)
+    resumed.load_state_dict(copy.deepcopy(stopped.state_dict()))
+    assert resumed.run() is True and stopped.run() is True and whole.run() is True
+    for run in (stopped, resumed):
+        assert all(map(torch.equal, weights(run), weights(whole))) and same_numbers(run, whole)
 
 
-def test_steps_beyond_the_end_can_be_asked_for(new_training):
-    training = new_training(steps=3)
-    training.run(steps=2)
-    assert training.step == 2
-    training.run(steps=4)
+def test_steps_beyond_the_end_can_be_asked_for(new_training, monkeypatch):
+    """And a report says neither "step 6 of 3" nor that time is left over."""
+    monkeypatch.setattr("dcgan_utils.training.REPORT_EVERY", 1)
+    training, reports = new_training(steps=3), []
+    training.run(reports.append, steps=2)
+    training.run(reports.append, steps=4)
     assert (training.step, training.total) == (6, 3)
+    assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]
+    assert all(report.step <= report.total and report.seconds_left >= 0 for report in reports)
+    assert (reports[-1].total, reports[-1].seconds_left) == (6, 0)

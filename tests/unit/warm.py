@@ -2,7 +2,8 @@
 
 import torch._dynamo  # noqa: F401  (which an optimizer imports: two seconds)
 
-import dcgan_utils.runs.progress  # noqa: F401
-from dcgan_utils.data.embedded import load_embedded
+import dcgan_utils.progress
+import dcgan_utils.runs  # noqa: F401
+from dcgan_utils.data import load_embedded
 
 load_embedded()
