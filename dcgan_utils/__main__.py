@@ -65,7 +65,7 @@ def parse(arguments: Sequence[str]) -> Train | Resume | Sample | Judge:
     finder.add_argument("--preset", default="classroom")
     finder.add_argument("--epochs")
     known, _ = finder.parse_known_args(arguments)
-    length = {"epochs": 1} if known.epochs else {}  # in place of the preset's steps
+    length = {"epochs": 1} if known.epochs else {}  # any number, in place of the preset's steps
     start = Train(preset(known.preset, **length), known.preset)
     commands = (
         Annotated[Train, tyro.conf.subcommand("train", default=start)]
@@ -75,8 +75,9 @@ def parse(arguments: Sequence[str]) -> Train | Resume | Sample | Judge:
     )
     program, style = "python -m dcgan_utils", (tyro.conf.FlagConversionOff,)
     options: Any = tyro.cli(commands, prog=program, args=list(arguments), config=style)
-    if 0 < getattr(options, "judge", 0) < 1000:  # refused now, not after a long run
-        raise UserError(f"judge is {options.judge}; allowed: 1000 or more, or 0 for no judgment.")
+    count = getattr(options, "judge", 0)
+    if count and not 1000 <= count <= 1_000_000:  # refused now, not after a long run
+        raise UserError(f"judge is {count}; allowed: 1000 to 1000000, or 0 for no judgment.")
     return options
 
 
@@ -173,13 +174,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[type, Any] = {Train: train, Resume: resume, Sample: sample, Judge: judge}
     out, err = sys.stdout, sys.stderr
     with open(os.devnull, "w") as silence:
-        if os.environ.get("RANK", "0") != "0":  # of torchrun's processes, the first one speaks
+        if os.environ.get("RANK", "0") != "0":  # others than the first tell errors alone
             out = err = silence
         try:
             options = parse(sys.argv[1:] if arguments is None else arguments)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 commands[type(options)](options)
-        except UserError as error:
+        except (UserError, OSError) as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             return 2
         except KeyboardInterrupt:

@@ -4,6 +4,8 @@ A CPU's convolution library is slow where there is one channel or one position. 
 PyTorch's own, computed as notebook 01 draws it: as a matrix.
 """
 
+from typing import Any, cast
+
 from torch import Tensor, nn
 from torch.nn.functional import fold, linear, unfold
 
@@ -14,8 +16,6 @@ class Conv2d(nn.Conv2d):
     Copying windows pays where a gradient goes back to an image of few channels.
     """
 
-    padding: tuple[int, int]
-
     def forward(self, input: Tensor) -> Tensor:
         """Convolve (B, C, H, W)."""
         one_window = input.shape[2:] == self.kernel_size and self.padding == (0, 0)
@@ -25,7 +25,7 @@ class Conv2d(nn.Conv2d):
         if one_window:
             window = input.permute(0, 2, 3, 1).flatten(1)  # (B, k*k*C)
             return linear(window, _rows(self.weight), self.bias)[:, :, None, None]
-        size, stride, padding = self.kernel_size, self.stride, self.padding
+        size, stride, padding = self.kernel_size, self.stride, cast(Any, self.padding)
         windows = unfold(input, size, padding=padding, stride=stride)  # (B, C*k*k, positions)
         maps = linear(windows.transpose(1, 2), self.weight.flatten(1), self.bias)
         height = (input.shape[2] + 2 * padding[0] - size[0]) // stride[0] + 1
@@ -35,13 +35,11 @@ class Conv2d(nn.Conv2d):
 class ConvTranspose2d(nn.ConvTranspose2d):
     """PyTorch's `ConvTranspose2d`; on a CPU one product makes the stamps of all positions."""
 
-    padding: tuple[int, int]
-
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve (B, C, H, W), as the transpose does."""
         if input.device.type != "cpu" or output_size is not None or self.bias is not None:
             return super().forward(input, output_size)
-        size, stride, padding = self.kernel_size, self.stride, self.padding
+        size, stride, padding = self.kernel_size, self.stride, cast(Any, self.padding)
         if input.shape[2:] == (1, 1) and padding == (0, 0):
             stamps = input.flatten(1) @ _rows(self.weight)  # (B, k*k*C')
             return stamps.unflatten(1, (*size, -1)).permute(0, 3, 1, 2)

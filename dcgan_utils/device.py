@@ -153,6 +153,9 @@ def joined() -> Iterator[None]:
     try:
         yield
         on_any_process(False)  # none leaves while the first one still writes
+    except KeyboardInterrupt:  # which all have noticed
+        on_any_process(False)
+        raise
     except RuntimeError as error:
         gone = isinstance(error, dist.DistError) or "gloo" in str(error).lower()
         if not gone:

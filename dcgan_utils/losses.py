@@ -18,14 +18,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from .config import Config, UserError
 
-Discriminate = Callable[[Tensor], Tensor]  # images (B, C, S, S) to D's outputs (B,), labels bound
-
 D_WINS = (
     "The discriminator's loss is at its least and stays there: it tells real from fake without "
     "effort, and the generator learns nothing from it. If it comes early, try a higher learning "
     "rate (0.0008 where 0.0002 fails) or a wider network; if late, end the run sooner (--steps)."
 )
-MARGIN = 0.03  # nats above the least Loss_D there is; so sure a discriminator teaches nothing
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,8 @@ class Objective:
     discriminator_loss: Callable[[Tensor, Tensor], Tensor]  # of D's outputs for real, for fake
     generator_loss: Callable[..., Tensor]  # of D's outputs for fake; if `relativistic`, also real
     relativistic: bool = False  # G's loss compares with D's outputs for real images
-    # Of D, real and fake images (B, C, S, S) and a source of random numbers; added to D's loss.
-    penalty: Callable[[Discriminate, Tensor, Tensor, Any], Tensor] | None = None
+    # Of a function from images to D's outputs, real and fake images (B, C, S, S), and a generator.
+    penalty: Callable[[Any, Tensor, Tensor, Any], Tensor] | None = None
     penalty_every: int = 1  # D's steps between two penalties, each counted that many times
     score: Callable[[Tensor], Tensor] = lambda outputs: outputs  # D's outputs, as reported
     probability: bool = False  # the score is D's probability of "real", and losses are in nats
@@ -74,7 +71,7 @@ def non_saturating(config: Config) -> Objective:
         lambda fake: cross_entropy(fake, 1.0),
         score=torch.sigmoid,
         probability=True,
-        healthy={"loss_d": Range(least + MARGIN, math.inf, D_WINS)},
+        healthy={"loss_d": Range(least + 0.03, math.inf, D_WINS)},
     )
 
 

@@ -76,9 +76,8 @@ def create_next(training: Training, name: str, parent: Path = Path("runs")) -> P
 def complete(training: Training, folder: Path, on_report: Callable[[Report], object]) -> dict:
     """Train to the end, with checkpoints on the way, and write the results; return the summary.
 
-    `on_report` is told how the run stands, as by `Training.run`, whose errors are raised; the last
-    checkpoint then is of the moment where the run was stopped, or from before it diverged.
-    `UserError` if the folder is in use. Of several processes, the first writes.
+    Raises what `Training.run` does: the last checkpoint is of the moment where the run was stopped,
+    or from before it diverged; `UserError` if the folder is in use. The first process writes.
     """
     if rank() > 0:
         training.run()
@@ -100,12 +99,15 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
     with lock:
         for left in folder.rglob(".*.tmp"):  # by a process that was killed while it wrote
             left.unlink()
+        if load_checkpoint(folder / CHECKPOINT)[1]["step"] > training.step:
+            raise UserError(f"{folder} has gone on since it was read. Read it again.")
         _write_json(folder / "config.json", dataclasses.asdict(training.config))
         try:
             training.run(on_report, on_checkpoint)
         except StoppedBetweenSteps:
             on_checkpoint()
             raise
+        on_checkpoint()  # also where a callback stopped it, or its length alone is new
         return write_results(training, folder)
 
 
@@ -149,10 +151,12 @@ def load_training(
 
     `notice` is told where the data come from, and if the conditions under which a run is reproduced
     bit by bit have changed. A run with networks of its own needs the same ones, made anew.
-    `changes` are settings, such as the learning rate, or the steps from the run's beginning. Raises
+    `changes` are to learning_rate, and to steps, from the run's beginning. Raises
     `UserError` if the file can't be read or does not fit the data or the device that are here.
     """
     config, state = load_checkpoint(path)
+    if odd := changes.keys() - {"steps", "learning_rate"}:
+        raise UserError(f"A run can't go on with another {', '.join(odd)}. Start a new one.")
     try:
         steps = changes.get("steps", state["step"])
         if steps < state["step"]:
@@ -290,7 +294,7 @@ def write_samples(
     _require_between("count", count, 1, 1_000_000)
     _require_between("seed", seed, 0, 2**31 - 1)
     latent: str | None
-    if run.is_dir():
+    if run.is_dir() or step is not None:
         config, generator = load_run(run, step)
         latent = config.latent
     else:

@@ -35,10 +35,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def sample(generator: nn.Module, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Draw latent vectors (N, latent_size), of labels (N,) if any, as images (N, C, S, S) uint8.
-
-    In evaluation mode, so that each depends on its own vector alone; the result is on the CPU.
-    """
+    """Draw latents (N, latent_size), for labels (N,) if any, as images (N, C, S, S) uint8."""
     device = next(generator.parameters()).device
     inputs = (latents,) if labels is None else (latents, labels)
     with evaluating(generator):

@@ -98,7 +98,7 @@ def generator_step(
             outputs.append(discriminator(real, *inputs).float())
     loss = objective.generator_loss(*outputs)
     optimizer.zero_grad()
-    loss.backward(inputs=list(generator.parameters()))
+    loss.backward(inputs=[p for p in generator.parameters() if p.requires_grad])
     optimizer.step()
     score = objective.score(outputs[0].detach()).mean()
     return {"loss_g": loss.detach(), "d_fake_after": score}
@@ -121,8 +121,8 @@ class Training:
     """One run in memory: networks, optimizers, random state, and what was recorded.
 
     Networks of your own are taken as they are: initialize them yourself; whether they are given
-    labels, `config.conditional` says. `self.config` has what "auto" and None mean here (else
-    `UserError`); `self.average` is the moving average (EMA) of G's weights, which draws, or None.
+    labels, `config.conditional` says. `self.config` has the device, precision and channels in use
+    (else `UserError`); `self.average` is the moving average (EMA) of G's weights, or None.
     """
 
     def __init__(
@@ -194,7 +194,8 @@ class Training:
     def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take a step of D, or more, and of G; return what they report, and their last batches."""
         config, objective = self.config, self.objective
-        how, every = (objective, self.precision), objective.penalty_every
+        of_d: dict[str, Tensor] = {}
+        how: dict[str, Any] = {"objective": objective, "precision": self.precision}
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, config, self.step / self.total)
         for turn in range(objective.steps_of_d):
@@ -205,13 +206,13 @@ class Training:
             with autocast(self.device, self.precision):
                 z = self._draw_latents(config.batch_size)[self._share]
                 fake = self._averaging_g(z, *inputs)
-            optimizer, penalized = self.optimizers["discriminator"], number % every == 0
-            of_d = discriminator_step(
-                self._averaging_d, optimizer, real, fake, labels, *how, penalized, self.random
-            )
+            how |= {"labels": labels, "random": self.random}
+            how["penalized"] = number % objective.penalty_every == 0
+            optimizer = self.optimizers["discriminator"]
+            of_d |= discriminator_step(self._averaging_d, optimizer, real, fake, **how)
         # Not with the D that averages over processes: its gradients are not computed here.
         networks, optimizer = (self.generator, self.discriminator), self.optimizers["generator"]
-        of_g = generator_step(*networks, optimizer, fake, labels, *how, real)
+        of_g = generator_step(*networks, optimizer, fake, labels, objective, self.precision, real)
         self.update_average()
         self.step += 1
         reported = of_d | of_g
@@ -223,7 +224,7 @@ class Training:
         """Let the average of G's weights and statistics follow, without making the device wait."""
         floats = [pair for pair in self._followed if self.step and pair[0].is_floating_point()]
         for average, current in self._followed:
-            if not (self.step and average.is_floating_point()):  # after the first step, a counter
+            if not (self.step and average.is_floating_point()):  # at first all, then counters
                 average.copy_(current)
         if floats:
             # It grows, as TensorFlow's: a constant decay would show the first weights for long.
@@ -274,6 +275,7 @@ class Training:
                     stop = on_checkpoint() is True or stop
             self.history.flush()
             if devices.on_any_process(bool(signals)):
+                self._require_finite()
                 raise StoppedBetweenSteps(self.step, self.total)
         return self.step >= self.total
 

@@ -58,8 +58,6 @@ def _load_network(path: Path, kind: type) -> Any:
     network = network_from_weights(load(path), f"The weights in {path}")
     if not isinstance(network, kind):
         raise UserError(f"{path} holds no {kind.__name__.lower()}. Choose the other file.")
-    if not all(value.isfinite().all() for value in network.state_dict().values()):
-        raise UserError(f"{path} holds NaN or infinite weights, of a run that diverged.")
     return network.eval()
 
 
@@ -95,6 +93,8 @@ def network_from_weights(weights: Mapping[str, Tensor], these: str = "These weig
         has, needs = (tuple(of[name].shape) if name in of else "absent" for of in (whole, expected))
         if name not in whole or has != needs:
             raise UserError(f"{refused}: {name} is {has}, expected {needs}.")
+    if not all(value.isfinite().all() for value in whole.values()):
+        raise UserError(f"{these} are NaN or infinite, of a run that diverged.")
     network.to_empty(device="cpu").load_state_dict(whole)
     return network
 

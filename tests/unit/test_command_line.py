@@ -106,6 +106,8 @@ SMOKE = ["train", "--preset", "smoke", "--data", "embedded"]
         ([*SMOKE, "--judge", "10"], ["judge is 10", "1000"]),
         (["resume", "nowhere"], ["nowhere", "not a run folder"]),
         (["resume", "nowhere", "--learning-rate", "0.1"], ["--out"]),
+        (["train", "--judge", "-5"], ["judge is -5", "1000 to 1000000"]),
+        (["train", "--out", "n" * 300], ["name too long"]),
         (["sample", "nowhere.pth"], ["nowhere.pth", "could not be read"]),
     ],
 )

@@ -1,7 +1,9 @@
 """What resuming can do: end as if never interrupted, extend a run, branch off an earlier step."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 from dcgan_utils import files, runs
 from dcgan_utils.__main__ import main
 from dcgan_utils.config import UserError
+from dcgan_utils.health import Diverged
 from dcgan_utils.networks import Discriminator, Generator
 from dcgan_utils.training import Training
 
@@ -182,3 +185,49 @@ def test_networks_of_ones_own_are_asked_for_and_resume_exactly(new_training, tmp
     generator, discriminator = networks()
     complete(reopen(folder, generator=generator, discriminator=discriminator), folder)
     assert_same_end(tmp_path / "whole", folder)
+
+
+# What one process, two of them in turn, or a callback may do to the last checkpoint
+
+
+def test_a_run_that_has_become_nan_is_not_saved_when_it_is_stopped(new_run):
+    training, folder = new_run("a", steps=60)
+
+    def spoil_and_stop(report):
+        if report.step == 25:
+            with torch.no_grad():
+                next(training.generator.parameters()).fill_(torch.nan)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Diverged):
+        runs.complete(training, folder, spoil_and_stop)
+    _, state = runs.load_checkpoint(folder / runs.CHECKPOINT)
+    assert all(value.isfinite().all() for value in state["generator"].values())
+
+
+def test_a_run_that_has_gone_on_is_not_set_back(new_run):
+    training, folder = new_run("a", steps=20)
+    runs.complete(training, folder, lambda report: None)
+    stale = reopen(folder)
+    complete(reopen(folder, steps=30), folder)
+    with pytest.raises(UserError, match="has gone on since"):
+        complete(stale, folder)
+    assert runs.load_checkpoint(folder / runs.CHECKPOINT)[1]["step"] == 30
+
+
+def test_a_new_length_alone_is_kept_and_so_is_what_a_callback_stops(new_run):
+    training, folder = new_run("a", steps=60)
+    assert runs.complete(training, folder, lambda report: True)["steps"] == 25
+    complete(reopen(folder, steps=25), folder)
+    config, state = runs.load_checkpoint(folder / runs.CHECKPOINT)
+    assert (config.steps, state["step"]) == (25, 25)
+
+
+def test_only_length_and_rate_may_change(finished):
+    with pytest.raises(UserError, match="can't go on with another beta1"):
+        reopen(finished[0], beta1=0.9)
+
+
+def test_a_file_of_weights_has_no_earlier_steps(finished, tmp_path):
+    with pytest.raises(UserError, match="G.pth is not a run folder"):
+        runs.write_samples(finished[0] / "G.pth", tmp_path / "a.png", 4, step=5)

@@ -117,3 +117,11 @@ def test_conditional_networks_learn_what_their_labels_mean():
         generator_step(generator, discriminator, optimizers[0], fake, labels)
     drawn = generator(draw_latents(32, 8, "normal", random), labels).mean(dim=(1, 2, 3))
     assert drawn[labels == 1].min() - drawn[labels == 0].max() > 0.3
+
+
+def test_a_generator_may_have_layers_that_do_not_learn(new_training):
+    training = new_training()
+    first = next(training.generator.parameters())
+    before = first.requires_grad_(False).clone()
+    training.train_step()
+    assert torch.equal(first, before)
