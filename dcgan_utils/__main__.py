@@ -189,6 +189,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         cast(Any, stream).reconfigure(errors="backslashreplace")  # a terminal without Unicode
     sys.exit(main())

@@ -65,9 +65,8 @@ def fit_images(pixels: Tensor, size: int, fit: str) -> Tensor:
     height, width = pixels.shape[-2:]
     if fit == "pad":
         if max(height, width) > size:
-            raise UserError(
-                f"{height}x{width} pixels exceed image_size {size}. Choose --fit resize."
-            )
+            larger = f"{width}x{height} pixels exceed image_size {size}"
+            raise UserError(f"{larger}: enlarge it, or choose --fit resize")
         top, left = (size - height) // 2, (size - width) // 2
         return nn.functional.pad(pixels, (left, size - width - left, top, size - height - top))
     scaled = [size * side // min(height, width) for side in (height, width)]

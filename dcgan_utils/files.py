@@ -57,5 +57,5 @@ def load(path: Path) -> dict:
     except Exception as error:  # a damaged file can fail in any way
         raise UserError(
             f"{path} is damaged, or holds more than weights; nothing in it was run. Copy or make "
-            f"it again, with torch.save(network.state_dict(), path)."
+            f"it again (torch.save(network.state_dict(), path)), or go on --from an earlier step."
         ) from error

@@ -46,11 +46,12 @@ def load_folder(config: Config, notice: Callable[[str], None] = print) -> Images
             how = f"they could not be kept for the next run: {error}"
     pixels, left_out = decoded["pixels"], left_out | decoded["left out"]
     named = f", {len(left_out):,} left out ({_first(left_out)})" if left_out else ""
-    notice(f"{folder}: {len(pixels):,} images, {config.fit} to {config.image_size}{named}; {how}")
     used = [path.relative_to(folder) for path in paths]
     used = [path for path in used if str(path) not in decoded["left out"]]
     names = [path.parts[0] if len(path.parts) > 1 else "" for path in used]
     classes, numbers = np.unique(names, return_inverse=True)
+    told = f"{len(pixels):,} images, {config.fit} to {config.image_size}{named}; {how}"
+    notice(f"{folder}: {told}; classes: {', '.join(map(repr, classes.tolist()))}")
     return Images(pixels, folder.name, 1, 0, torch.from_numpy(numbers), tuple(classes.tolist()))
 
 
@@ -105,7 +106,7 @@ def _decode_all(paths: list[Path], config: Config) -> dict:
     names = [str(path.relative_to(config.data)) for path in paths]
     left_out = {name: reason for name, reason in zip(names, reasons) if reason}
     if len(left_out) > len(paths) / 20:
-        raise UserError(f"Replace {len(left_out)} of {len(paths)} images: {_first(left_out)}.")
+        raise UserError(f"Mend or delete {len(left_out)} of {len(paths)}: {_first(left_out)} ...")
     good = [place for place, reason in enumerate(reasons) if not reason]
     for target, place in enumerate(good):  # one by one: twice the memory may not be there
         pixels[target] = pixels[place]

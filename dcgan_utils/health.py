@@ -25,12 +25,11 @@ COPIES = (
 )
 PALE = (
     "The generated images do not reach the darkest or the brightest values of the real ones. Check "
-    "that the data lie in [-1, 1] as Tanh's output does, and that no batch norm at the "
-    "discriminator's input hides the difference from it."
+    "that the data lie in [-1, 1] as Tanh's output does, and that D's input has no batch norm."
 )
 EVALUATION = (
-    "A network is in evaluation mode while it trains, so that its batch norm does not normalize by "
-    "the batch. Call train() on both networks before the next step."
+    "A network is in evaluation mode while it trains, so its batch norm does not normalize by the "
+    "batch. Call train() on both networks before the next step."
 )
 BY_HEART = (
     "The discriminator can learn so few images by heart, and then tells them from all others. "

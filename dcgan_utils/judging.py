@@ -25,7 +25,7 @@ LEARNED = 30_000  # MNIST digits that the classifier learned from; the reference
 AT_MOST = 3000  # images in precision and recall, the first ones; each is compared with each
 FEWEST = 1000  # samples; with fewer, the covariance of 64 features is mostly noise
 COMPARED = 1000  # images whose nearest neighbors among the known digits are looked for
-ONLY_DIGITS = "The judge knows digits only, and this run trained on {}. See real_beside_fake.png."
+ONLY_DIGITS = "The judge knows gray digits only, and this run has {}. See real_beside_fake.png."
 Gaussian = tuple[np.ndarray, np.ndarray]  # mean (F,) and covariance (F, F) of features
 Row = dict[str, dict[str, float]]  # by the key of a metric, its "value" and its "spread"
 

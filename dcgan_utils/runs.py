@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import platform
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ KEPT = "checkpoints"  # the folder of earlier ones, each named by its step
 def require_free(folder: Path) -> None:
     """Refuse, before anything long begins, a run folder that is there or can't be made."""
     if folder.exists() or folder.is_symlink():
-        go_on = f"python -m dcgan_utils resume {folder}"
+        go_on = f"python -m dcgan_utils resume {shlex.quote(str(folder))}"
         raise UserError(f"{folder} exists and is left as it is. Choose another, or go on: {go_on}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -371,10 +371,11 @@ class StoppedBetweenSteps(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def _signals_noted() -> Iterator[list[int]]:
-    """Let the first Ctrl-C or SIGTERM only be noted, if Python handles it in this thread."""
+    """Let the first Ctrl-C, SIGTERM or SIGHUP only be noted, if Python handles it here."""
     noted: list[int] = []
     main = threading.current_thread() is threading.main_thread()
-    usual = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM) if main}
+    hang_up = getattr(signal, "SIGHUP", signal.SIGTERM)  # which Windows does not have
+    usual = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, hang_up) if main}
     usual = {n: handler for n, handler in usual.items() if handler not in (signal.SIG_IGN, None)}
 
     def restore() -> None:

@@ -289,7 +289,7 @@ def test_a_data_set_is_one_entry(monkeypatch, smoke, tmp_path, channels, capsys)
     assert runs.complete(training, folder, lambda report: None)["data"] == "stripes"
     assert main(["resume", str(folder), "--steps", "3"]) == 0
     assert main(["judge", str(folder)]) == 2
-    assert all("knows digits only" in said for said in capsys.readouterr())
+    assert all("knows gray digits only" in said for said in capsys.readouterr())
 
 
 @pytest.mark.slow
