@@ -28,6 +28,10 @@ def decide_device(config: Config) -> Config:
     if config.batch_size % count:
         batch = f"batch_size is {config.batch_size}, but there are {count} processes"
         raise UserError(f"{batch}; allowed: a multiple of that, so that all take equal shares.")
+    local, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if count > 1 and device.type != "cpu" and (str(device) != "cuda" or local >= there):
+        lacking = f"device is {str(device)!r}, but process {local + 1} here needs a GPU of its own"
+        raise UserError(f"{lacking}; allowed: cuda, for {there} processes here at most, or cpu.")
     precision = choose_precision(config.precision, device)
     return dataclasses.replace(config, device=str(device), precision=precision)
 

@@ -104,11 +104,12 @@ def complete(training: Training, folder: Path, on_report: Callable[[Report], obj
             raise UserError(f"{folder} has gone on since it was read. Read it again.")
         _write_json(folder / "config.json", dataclasses.asdict(training.config))
         try:
-            training.run(on_report, on_checkpoint)
+            at_end = training.total  # whose checkpoint follows
+            training.run(on_report, lambda: None if training.step == at_end else on_checkpoint())
         except StoppedBetweenSteps:
             on_checkpoint()
             raise
-        on_checkpoint()  # also where a callback stopped it, or its length alone is new
+        on_checkpoint()  # the last one; also where a callback stopped it, or its length is new
         return write_results(training, folder)
 
 
@@ -193,7 +194,6 @@ def write_results(training: Training, folder: Path) -> dict:
     save_weights(folder / "D.pth", training.discriminator, facts)
     for name, content in draw_pictures(training).items():
         write_file(folder / name, content)
-    write_file(folder / "metrics.csv", training.history.to_csv())
     _write_json(folder / "summary.json", summary)  # the last one: a run with it is finished
     return summary
 

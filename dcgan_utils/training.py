@@ -158,14 +158,10 @@ class Training:
             discriminator = made[1] if discriminator is None else discriminator
         self.generator = generator.to(self.device).to(memory_format=layout)
         self.discriminator = discriminator.to(self.device).to(memory_format=layout)
-        adam: dict[str, Any] = {
-            "lr": config.learning_rate,
-            "betas": (config.beta1, config.beta2),
-            "fused": True,
-        }
+        betas = config.beta1, config.beta2
         self.optimizers = {
-            "generator": Adam(generator.parameters(), **adam),
-            "discriminator": Adam(discriminator.parameters(), **adam),
+            name: Adam(network.parameters(), config.learning_rate, betas, fused=True)
+            for name, network in (("generator", generator), ("discriminator", discriminator))
         }
         self.average = copy.deepcopy(self.generator) if config.average else None
         states = [self.sampler.state_dict().values(), self.generator.state_dict().values()]
