@@ -1,6 +1,6 @@
 """How good samples are: metrics in the features of a small classifier of digits, and a report.
 
-Only digits can be judged. `python -m experiments.classifier` made what lies in `stored/`. A Fréchet
+Only digits can be judged. `python -m experiments make judge` made what lies in `stored/`. A Fréchet
 distance in these features compares with others in these features only, never with a published FID.
 """
 

@@ -13,7 +13,7 @@ from .files import load, save
 from .networks import Discriminator, Generator
 
 Network = Generator | Discriminator
-STORED = Path(__file__).with_name("stored")  # of a run of `classroom`; see experiments/trained.py
+STORED = Path(__file__).with_name("stored")  # of a run of `classroom`; see experiments/makers.py
 
 
 def trained_generator() -> Generator:

@@ -1,16 +1,16 @@
-"""The program that most DCGAN tutorials on MNIST run, written plainly, for `experiments.bench`.
+"""The program that most DCGAN tutorials on MNIST run, written plainly; `studies/speed.py` times it.
 
-It has the course's networks, but goes about the training as those programs do. Pillow transforms
-every image anew in each epoch, in two worker processes; D ends in a sigmoid under `BCELoss`; D's
-weight gradients are also computed in G's step, which does not use them; and six values are read
-in each step, all in contiguous float32.
+It has the course's networks, but trains them as those programs do, in contiguous float32: Pillow
+transforms every image anew in each epoch, in two worker processes; D ends in a sigmoid; G's step
+also computes D's weight gradients, which it does not use; and each step reads six values.
 """
 
-from collections.abc import Iterator
+from itertools import chain, islice, repeat
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
@@ -19,15 +19,12 @@ from dcgan_utils.data import data_root
 from dcgan_utils.device import choose_device
 from dcgan_utils.networks import Discriminator, Generator
 
-LEARNING_RATE, BETAS = 0.0002, (0.5, 0.999)
-WORKERS = 2
+LEARNING_RATE = 0.0002
 
 
-def digits(image_size: int, fit: str) -> Dataset:
+def digits(size: int, fit: str) -> Dataset:
     """Return MNIST's 60,000 training digits, each transformed whenever it is asked for."""
-    bring = (
-        transforms.Pad((image_size - 28) // 2) if fit == "pad" else transforms.Resize(image_size)
-    )
+    bring = transforms.Pad((size - 28) // 2) if fit == "pad" else transforms.Resize(size)
     steps = [bring, transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
     return datasets.MNIST(data_root(), train=True, transform=transforms.Compose(steps))
 
@@ -43,76 +40,44 @@ def weights_init(module: Any) -> None:
 
 
 class Tutorial:
-    """One run of the program.
-
-    Parameters
-    ----------
-    dataset
-        Pairs of an image (1, S, S) in [-1, 1] and a label, which is not used.
-    config
-        Uses `image_size`, `width`, `latent_size`, `batch_size`, `seed` and `device`.
-    """
+    """One run of the program, on pairs of an image (1, S, S) in [-1, 1] and a label, not used."""
 
     def __init__(self, dataset: Dataset, config: Config):
         torch.manual_seed(config.seed)
         size, width = config.image_size, config.width
-        self.device, self.latent_size = choose_device(config.device), config.latent_size
-        self.loader = DataLoader(dataset, config.batch_size, shuffle=True, num_workers=WORKERS)
-        self.netG = Generator(size, 1, config.latent_size, width).to(self.device)
+        self.device, self.nz = choose_device(config.device), config.latent_size
+        self.loader = DataLoader(dataset, config.batch_size, shuffle=True, num_workers=2)
+        self.batches = chain.from_iterable(repeat(self.loader))  # epoch after epoch
+        self.netG = Generator(size, 1, self.nz, width).to(self.device)
         self.netD = nn.Sequential(Discriminator(size, 1, width), nn.Sigmoid()).to(self.device)
         self.netG.apply(weights_init)
         self.netD.apply(weights_init)
         self.criterion = nn.BCELoss()
-        self.optimizerD = torch.optim.Adam(self.netD.parameters(), lr=LEARNING_RATE, betas=BETAS)
-        self.optimizerG = torch.optim.Adam(self.netG.parameters(), lr=LEARNING_RATE, betas=BETAS)
-        self.batches, self.finished = self._epochs(), 0
-
-    def _epochs(self) -> Iterator[Tensor]:
-        while True:
-            for real, _ in self.loader:
-                yield real
+        self.optimizerD = Adam(self.netD.parameters(), LEARNING_RATE, (0.5, 0.999))
+        self.optimizerG = Adam(self.netG.parameters(), LEARNING_RATE, (0.5, 0.999))
 
     def run(self, steps: int) -> None:
         """Take this many steps, from where the last call ended."""
-        for _ in range(steps):
-            self.step(next(self.batches).to(self.device))
-        self.finished += steps
+        for real, _ in islice(self.batches, steps):
+            self.step(real.to(self.device))
 
     def step(self, real: Tensor) -> tuple[float, ...]:
-        """Take one step of both networks.
-
-        Returns
-        -------
-        tuple of float
-            Loss on real images, Loss_D, Loss_G, D(x), D(G(z)) before and after D's step.
-        """
-        label = torch.full((len(real),), 1.0, device=self.device)
-        fake, loss_real, loss_d, d_x, d_g_z1 = self.update_discriminator(real, label)
-        loss_g, d_g_z2 = self.update_generator(fake, label)
-        return loss_real, loss_d, loss_g, d_x, d_g_z1, d_g_z2
-
-    def update_discriminator(self, real: Tensor, label: Tensor) -> tuple:
-        """Take D's step; return the fake images, the two losses and D's two means."""
+        """Return the losses of real images, of D, of G; D(x), D(G(z)) before and after D's step."""
         self.netD.zero_grad()
+        label = torch.full((len(real),), 1.0, device=self.device)
         output = self.netD(real)
-        err_real = self.criterion(output, label.fill_(1.0))
-        err_real.backward()
-        d_x = output.mean().item()
-        noise = torch.randn(len(real), self.latent_size, 1, 1, device=self.device)
-        fake = self.netG(noise)
+        errD_real, D_x = self.criterion(output, label), output.mean().item()
+        errD_real.backward()
+        fake = self.netG(torch.randn(len(real), self.nz, 1, 1, device=self.device))
         output = self.netD(fake.detach())
-        err_fake = self.criterion(output, label.fill_(0.0))
-        err_fake.backward()
-        d_g_z1 = output.mean().item()
+        errD_fake, D_G_z1 = self.criterion(output, label.fill_(0.0)), output.mean().item()
+        errD_fake.backward()
         self.optimizerD.step()
-        return fake, err_real.item(), (err_real + err_fake).item(), d_x, d_g_z1
 
-    def update_generator(self, fake: Tensor, label: Tensor) -> tuple[float, float]:
-        """Take G's step; return its loss and D's mean."""
         self.netG.zero_grad()
         output = self.netD(fake)
-        err = self.criterion(output, label.fill_(1.0))
-        err.backward()
-        d_g_z2 = output.mean().item()
+        errG, D_G_z2 = self.criterion(output, label.fill_(1.0)), output.mean().item()
+        errG.backward()
         self.optimizerG.step()
-        return err.item(), d_g_z2
+        errD = errD_real + errD_fake
+        return errD_real.item(), errD.item(), errG.item(), D_x, D_G_z1, D_G_z2

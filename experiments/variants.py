@@ -1,7 +1,7 @@
 """The recipe with one thing changed: each rule of the paper broken, each number replaced.
 
-Every change is a setting, an objective, or a surgery of a few lines on the two networks; notebook
-07 shows the same lines. `experiments.rules` trains and judges them.
+Every change is a setting, an objective, or an edit of a few lines to the two networks; notebook 07
+shows the same lines. The study `rules` trains and judges them.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,24 +16,8 @@ from dcgan_utils.data import Images
 from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 
-from .own_steps import EvalFrom200, NoDetach, OneBatch
-from .surgery import (
-    activation,
-    both,
-    enlarged,
-    gamma_around_zero,
-    hidden_in_d,
-    hidden_in_g,
-    in_range,
-    layer_norm,
-    layers_of,
-    norm_at_end,
-    norm_at_start,
-    pooled,
-    pytorch_weights,
-    sigmoid_end,
-    without_norm,
-)
+from . import network_edits as edits
+from .training_variants import EvalFrom200, NoDetach, OneBatch
 
 # Half of the classroom preset, and the paper's numbers at its size. Both have an average, which
 # changes nothing in the training itself: G and its average are judged both.
@@ -43,7 +27,7 @@ EPOCH = round(60_000 / 128)  # steps of the published recipe in one epoch of MNI
 BASES = {
     "fast": FAST,
     "ladder": PUBLISHED,
-    "to its end": replace(PUBLISHED, steps=30 * EPOCH),  # at most: see `rules`
+    "to its end": replace(PUBLISHED, steps=30 * EPOCH),  # at most: see `no_longer_falls`
     "published": replace(PUBLISHED, steps=4 * EPOCH),
 }
 
@@ -55,7 +39,7 @@ class Variant:
     name: str
     rule: str  # what it asks about
     settings: Mapping[str, Any] = field(default_factory=dict)
-    surgery: Callable[[Any, Any, torch.Generator], object] = lambda g, d, random: None  # in place
+    edit: Callable[[Any, Any, torch.Generator], object] = lambda g, d, random: None  # in place
     training: type[Training] = Training
 
 
@@ -65,34 +49,32 @@ LOSS, WEIGHTS, NUMBERS, BUGS = "the loss", "initial weights", "numbers", "usual 
 
 VARIANTS = [
     Variant("as it is", "the recipe"),
-    Variant("max pooling in D", POOLING, surgery=layers_of("D", pooled, nn.MaxPool2d)),
-    Variant("average pooling in D", POOLING, surgery=layers_of("D", pooled, nn.AvgPool2d)),
-    Variant("repeated pixels in G", POOLING, surgery=layers_of("G", enlarged)),
-    Variant("hidden layer in D", CONNECTED, surgery=layers_of("D", hidden_in_d)),
-    Variant("hidden layer in G", CONNECTED, surgery=layers_of("G", hidden_in_g)),
-    Variant("no batch norm in G", NORM, surgery=layers_of("G", without_norm)),
-    Variant("no batch norm in D", NORM, surgery=layers_of("D", without_norm)),
-    Variant("no batch norm", NORM, surgery=layers_of("GD", without_norm)),
-    Variant("layer norm in both", NORM, surgery=layers_of("GD", layer_norm)),
-    Variant("batch norm at G's output", NORM, surgery=layers_of("G", norm_at_end)),
-    Variant("batch norm at D's input", NORM, surgery=layers_of("D", norm_at_start)),
+    Variant("max pooling in D", POOLING, edit=edits.layers_of("D", edits.pooled, nn.MaxPool2d)),
+    Variant("average pooling in D", POOLING, edit=edits.layers_of("D", edits.pooled, nn.AvgPool2d)),
+    Variant("repeated pixels in G", POOLING, edit=edits.layers_of("G", edits.enlarged)),
+    Variant("hidden layer in D", CONNECTED, edit=edits.layers_of("D", edits.hidden_in_d)),
+    Variant("hidden layer in G", CONNECTED, edit=edits.layers_of("G", edits.hidden_in_g)),
+    Variant("no batch norm in G", NORM, edit=edits.layers_of("G", edits.without_norm)),
+    Variant("no batch norm in D", NORM, edit=edits.layers_of("D", edits.without_norm)),
+    Variant("no batch norm", NORM, edit=edits.layers_of("GD", edits.without_norm)),
+    Variant("layer norm in both", NORM, edit=edits.layers_of("GD", edits.layer_norm)),
+    Variant("batch norm at G's output", NORM, edit=edits.layers_of("G", edits.norm_at_end)),
+    Variant("batch norm at D's input", NORM, edit=edits.layers_of("D", edits.norm_at_start)),
     Variant("real and fake in one batch", NORM, training=OneBatch),
-    Variant("ReLU in D", ACTIVATIONS, surgery=activation("D", nn.LeakyReLU, nn.ReLU)),
+    Variant("ReLU in D", ACTIVATIONS, edit=edits.activation("D", nn.LeakyReLU, nn.ReLU)),
     Variant(
         "LeakyReLU in G",
         ACTIVATIONS,
-        surgery=activation("G", nn.ReLU, lambda: nn.LeakyReLU(0.2)),
+        edit=edits.activation("G", nn.ReLU, lambda: nn.LeakyReLU(0.2)),
     ),
-    Variant("sigmoid inside G", ACTIVATIONS, surgery=activation("G", nn.ReLU, nn.Sigmoid)),
-    Variant(
-        "Tanh, data in [0, 1]", ACTIVATIONS, surgery=lambda g, d, random: in_range(g, d, 0.0, 1.0)
-    ),
-    Variant("sigmoid, data in [0, 1]", ACTIVATIONS, surgery=sigmoid_end),
+    Variant("sigmoid inside G", ACTIVATIONS, edit=edits.activation("G", nn.ReLU, nn.Sigmoid)),
+    Variant("Tanh, data in [0, 1]", ACTIVATIONS, edit=edits.in_range(0.0, 1.0)),
+    Variant("sigmoid, data in [0, 1]", ACTIVATIONS, edit=edits.sigmoid_end),
     Variant("saturating loss", LOSS, {"objective": "saturating"}),
     Variant("least squares", LOSS, {"objective": "least squares"}),
-    Variant("PyTorch's initial weights", WEIGHTS, surgery=both(pytorch_weights)),
+    Variant("PyTorch's initial weights", WEIGHTS, edit=edits.both(edits.pytorch_weights)),
     Variant("variance 0.02", WEIGHTS, {"initial_std": 0.02**0.5}),
-    Variant("γ around 0", WEIGHTS, surgery=both(gamma_around_zero)),
+    Variant("γ around 0", WEIGHTS, edit=edits.both(edits.gamma_around_zero)),
     Variant("β₁ 0.9", NUMBERS, {"beta1": 0.9}),
     Variant("rate × 4", NUMBERS, {"learning_rate": 4.0}),  # a factor: see `config_of`
     Variant("rate ÷ 4", NUMBERS, {"learning_rate": 0.25}),
@@ -101,9 +83,7 @@ VARIANTS = [
     Variant("the other z", NUMBERS, {"latent": None}),
     Variant("detach missing", BUGS, training=NoDetach),
     Variant("labels swapped", BUGS, {"objective": "labels swapped"}),
-    Variant(
-        "mean 0.1307, std 0.3081", BUGS, surgery=lambda g, d, random: in_range(g, d, 0.1307, 0.3081)
-    ),
+    Variant("mean 0.1307, std 0.3081", BUGS, edit=edits.in_range(0.1307, 0.3081)),
     Variant("eval() from step 200", BUGS, training=EvalFrom200),
 ]
 
@@ -140,7 +120,7 @@ FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rat
     "least squares",
     "β₁ 0.9",
 ]
-PARTS = {  # of the plan of `experiments.rules`: what each base is changed by
+PARTS = {  # of the plan of the study `rules`: what each base is changed by
     "fast": VARIANTS,
     "ladder": LADDER,
     "to its end": [BY_NAME["published"]],
@@ -159,8 +139,8 @@ def config_of(variant: Variant, base: Config, seed: int) -> Config:
 
 
 def new_training(variant: Variant, config: Config, images: Images) -> Training:
-    """Return a variant's training: networks made, initialized, then operated on."""
+    """Return a variant's training: networks made, initialized, then edited."""
     random = torch.Generator().manual_seed(config.seed + 10**6)  # not that of the latent vectors
     generator, discriminator = new_networks(config, 1, 10, random)
-    variant.surgery(generator, discriminator, random)
+    variant.edit(generator, discriminator, random)
     return variant.training(config, images, generator, discriminator)

@@ -104,7 +104,7 @@ def charts(
 def clinic() -> dict[str, Chart]:
     """Return the charts of the eight anonymous runs, by their letters.
 
-    `python -m experiments.failures` made them: columns of numbers, a value every 25 steps.
+    The study `failures` made them: columns of numbers, a value every 25 steps.
     """
     with STORED.open(encoding="utf-8", newline="") as file:
         return {name: chart for (name,), chart in charts(csv.DictReader(file), ["name"]).items()}

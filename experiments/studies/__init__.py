@@ -1,0 +1,1 @@
+"""The studies: each one says what varies, what is measured, which tables and pictures follow."""

@@ -1,0 +1,215 @@
+"""How fast is training, beside the program that most tutorials run (`experiments/tutorial.py`)?
+
+Both take turns, each timing in a process of its own. A turn also times the machine's own matrix
+product, which bounds what any program can reach.
+"""
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from dcgan_utils.config import Config, preset
+from dcgan_utils.data import load_images
+from dcgan_utils.device import choose_device, choose_precision
+from dcgan_utils.training import Training
+
+from .. import store
+from ..harness import Key, Result, Study, in_fresh_process
+from ..measures import as_cells, draw, judged
+from ..tutorial import LEARNING_RATE, Tutorial, digits
+
+PROGRAMS = ("tutorial", "course")
+FIXED: dict[str, Any] = {"data": "mnist", "first_bias": False, "frames": 2, "samples": 1}
+SETTINGS = {
+    "speed-classroom": preset("classroom", batch_size=64, **FIXED),
+    "speed-mnist64": preset("mnist64", average=0.0, **FIXED),
+}
+STEPS = 937  # an epoch, with the tutorials' settings
+EQUAL = dataclasses.replace(
+    SETTINGS["speed-classroom"], learning_rate=LEARNING_RATE, average=0.0, steps=STEPS
+)
+JUDGED = 5000  # samples
+RUNS = {"speed-classroom": 5, "speed-mnist64": 5, "startup": 5, "equal": 3}  # turns, or seeds
+PLAN = [{"part": part, "run": str(run)} for part, runs in RUNS.items() for run in range(runs)]
+SECONDS = 10.0  # of one timing of speed
+SIZE = 4096  # of the matrices
+KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
+START = ["train", "--preset", "classroom", "--data", "mnist", "--steps", "1", "--judge", "0"]
+
+
+def started(program: str, config: Config) -> tuple[Callable[[int], object], nn.Module]:
+    """Return what takes a number of steps of a program, and its generator."""
+    if program == "tutorial":
+        tutorial = Tutorial(digits(config.image_size, config.fit), config)
+        return tutorial.run, tutorial.netG
+    training = Training(config, load_images(config))
+    return lambda steps: training.run(steps=steps), training.generator
+
+
+def seconds_of(run: Callable[[int], object], steps: int) -> float:
+    """Return how long some steps take, the device's work included."""
+    began = time.perf_counter()
+    run(steps)
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter() - began
+
+
+def steps_per_second(run: Callable[[int], object]) -> float:
+    """Return the pace of a run, after four steps to warm up."""
+    run(2)
+    steps = max(5, round(SECONDS * 2 / seconds_of(run, 2)))
+    return steps / seconds_of(run, steps)
+
+
+def time_training(program: str, config: Config) -> dict[str, float]:
+    """Return a program's pace, and its work for an image in GFLOP."""
+    run, _ = started(program, config)
+    pace = config.batch_size * steps_per_second(run)
+    with FlopCounterMode(display=False) as counter:  # a multiply-add is two operations
+        run(1)
+    gflop = counter.get_total_flops() / config.batch_size / 1e9
+    return {"gflop": gflop, "images_per_second": pace}
+
+
+def time_product(kind: str) -> float:
+    """Return the GFLOP/s of a matrix product in a number format."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as in convolutions
+    a = torch.rand(SIZE, SIZE, device=choose_device("auto")).to(KINDS[kind])
+    product = torch.empty_like(a)
+    pace = steps_per_second(lambda steps: [torch.mm(a, a, out=product) for _ in range(steps)])
+    return 2e-9 * SIZE**3 * pace
+
+
+def time_start() -> dict[str, float]:
+    """Return the seconds from starting the `train` command to its line about the first step."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "dcgan_utils", *START, "--out", f"{folder}/run"]
+        began, pipe = time.perf_counter(), subprocess.PIPE
+        with subprocess.Popen(command, env=environment, stderr=pipe, text=True) as process:
+            if any(line.startswith("step 1/1 ") for line in process.stderr or ()):
+                return {"seconds": time.perf_counter() - began}
+    raise RuntimeError("The train command ended without a first step.")
+
+
+def train_equally(program: str, seed: int) -> dict[str, float]:
+    """Train for an epoch with the tutorials' settings; return seconds and the judge's distance."""
+    config = dataclasses.replace(EQUAL, seed=seed)
+    run, generator = started(program, config)
+    seconds = seconds_of(run, STEPS)
+    return {"seconds": seconds, "distance": judged(draw(generator, config, JUDGED))["distance"]}
+
+
+def execute(key: Key) -> Result:
+    """Make one turn of a part, each timing in a process of its own."""
+    part, setting = key["part"], ""
+    if part == "startup":
+        time_start()  # brings programs and data into memory
+        found = {"": time_start()}
+    elif part == "equal":
+        found = {p: in_fresh_process(train_equally, p, int(key["run"])) for p in PROGRAMS}
+    else:
+        config = SETTINGS[part]
+        side, width = config.image_size, config.width
+        setting = f"{side}×{side}, width {width}, batch {config.batch_size}"
+        found = {p: in_fresh_process(time_training, p, config) for p in PROGRAMS}
+        kinds = dict.fromkeys(("float32", choose_precision("auto", choose_device("auto"))))
+        found[""] = {f"product {kind}": in_fresh_process(time_product, kind) for kind in kinds}
+    rows = [
+        {"setting": setting, "program": program, "measure": measure, "value": value}
+        for program, values in found.items()
+        for measure, value in as_cells(values).items()
+    ]
+    return Result({"speed": rows})
+
+
+def values(rows: Sequence[store.Row], measure: str, **wanted: str) -> list[float]:
+    """Return what was measured, turn by turn."""
+    return store.numbers(store.select(rows, measure=measure, **wanted), "value")
+
+
+def median(numbers: Sequence[float], form: str, extremes: bool = False) -> str:
+    """Return the median, and if wanted the least and the largest; "-" of no numbers."""
+    if not numbers:
+        return "-"
+    text = f"{statistics.median(numbers):{form}}"
+    return text + extremes * f" ({min(numbers):{form}} to {max(numbers):{form}})"
+
+
+def ratios(before: Sequence[float], after: Sequence[float], factor: float = 1) -> list[float]:
+    """Return after / before, times a factor, turn by turn."""
+    return [factor * b / a for a, b in zip(before, after)]
+
+
+def speed_lines(rows: list[store.Row]) -> list[list[str]]:
+    """Return the lines of the table of speeds."""
+    lines = [["setting", "program", "images per second", "ratio", "GFLOP an image"]]
+    lines[0] += ["share of the float32 product", "of the bf16 product"]
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        own = store.select(rows, setting=setting)
+        base = values(own, "images_per_second", program="tutorial")
+        for program in PROGRAMS:
+            pace = values(own, "images_per_second", program=program)
+            work = values(own, "gflop", program=program)[0]
+            ratio = "1" if program == "tutorial" else median(ratios(base, pace), ".2f", True)
+            line = [setting, program, median(pace, ".0f"), ratio, f"{work:.3f}"]
+            for kind in KINDS:
+                shares = ratios(values(own, f"product {kind}"), pace, work)
+                line.append(median(shares, ".0%") if shares else "not available")
+            lines.append(line)
+    return lines
+
+
+def startup_lines(rows: list[store.Row]) -> list[list[str]]:
+    """Return the lines of the table of starts."""
+    found = values(rows, "seconds")
+    cells = [f"{value:.1f}" for value in (statistics.median(found), min(found), max(found))]
+    return [["seconds to the first step", "least", "largest", "starts"], [*cells, str(len(found))]]
+
+
+def equal_lines(rows: list[store.Row]) -> list[list[str]]:
+    """Return the lines of the table of distances after equally many steps."""
+    seeds = dict.fromkeys(f"distance, seed {row['run']}" for row in rows)
+    lines = [["program", *seeds, "mean", "standard deviation", "seconds"]]
+    for program in PROGRAMS:
+        found = values(rows, "distance", program=program)
+        cells = [f"{distance:.1f}" for distance in [*found, statistics.mean(found)]]
+        cells.append(f"{statistics.stdev(found):.1f}" if len(found) > 1 else "-")
+        lines.append([program, *cells, median(values(rows, "seconds", program=program), ".0f")])
+    return lines
+
+
+def tables() -> dict[str, str]:
+    """Return the tables of speeds, of starts, and of distances after equally many steps."""
+    rows = [row for row in store.read("speed") if row.get("value")]  # it is empty if a run diverged
+    speeds = [row for row in rows if row["part"] in SETTINGS]
+    return {
+        "bench_speed": store.table(speeds, speed_lines),
+        "bench_startup": store.table(store.select(rows, part="startup"), startup_lines),
+        "bench_equal": store.table(store.select(rows, part="equal"), equal_lines),
+    }
+
+
+STUDY = Study(
+    name="speed",
+    question="How fast is training, beside the program that most tutorials run?",
+    notebook="-",
+    plan=PLAN,
+    execute=execute,
+    tables=tables,
+    minutes=1,
+    files=("speed",),
+    threads=2,
+    jobs=1,
+)

@@ -1,0 +1,110 @@
+"""The kinds of notebook 10, and the study that measures their samples."""
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.neighbors import NearestNeighbors
+
+from dcgan_utils.config import preset
+from dcgan_utils.data import load_images, load_source
+from experiments import store
+from experiments.classify_from_samples import class_distances
+from experiments.conditional_networks import AUTHORS, KINDS, new_training
+from experiments.studies import conditional
+
+CONFIG = preset("conditional", data="embedded", steps=2, batch_size=16, width=4)
+LABELS = torch.tensor([3, 8])
+
+
+def test_distances_to_the_nearest_of_each_class_are_scikit_learn_s():
+    pixels = torch.randint(256, (600, 1, 4, 4), generator=torch.Generator().manual_seed(0))
+    images, known = pixels.to(torch.uint8).split([40, 560])
+    labels = torch.arange(560) % 10
+    found = class_distances(images, known, labels)
+    for digit in range(10):
+        oracle = NearestNeighbors(n_neighbors=1).fit(known[labels == digit].flatten(1))
+        expected = oracle.kneighbors(images.flatten(1))[0][:, 0] / 255
+        assert found[:, digit].numpy() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["at every layer", AUTHORS])
+def test_labels_stand_beside_the_input_of_each_layer(name):
+    networks = KINDS[name].networks(CONFIG, torch.Generator().manual_seed(0))
+    z = torch.rand(2, 100)
+    images = networks[0](z, LABELS).detach()
+    for network, inputs in zip(networks, (z, images)):
+        expected, given = inputs, 0
+        network.eval()
+        for layer in network.main:
+            if hasattr(layer, "kernel_size") or hasattr(layer, "in_features"):
+                maps = torch.zeros(2, 10, *expected.shape[2:])
+                maps[0, 3], maps[1, 8] = 1, 1
+                expected, given = torch.cat([expected, maps], 1), given + 1
+            expected = layer(expected)
+        assert given == 4 and torch.allclose(network(inputs, LABELS), expected, atol=1e-6)
+
+
+def test_the_authors_networks_have_the_weights_of_their_program_and_leave_the_frame_alone():
+    generator, discriminator = KINDS[AUTHORS].networks(CONFIG, torch.Generator().manual_seed(0))
+    # its arrays: gw, gw2, gw3, gwx, and dw, dw2, dw3, dwy
+    of_g = [110 * 1024, 1034 * 6272, 138 * 64 * 25, 74 * 25]
+    of_d = [11 * 64 * 25, 74 * 128 * 25, 6282 * 1024, 1034]
+    assert [p.numel() for p in generator.parameters()] == of_g
+    assert [p.numel() for p in discriminator.parameters()] == of_d
+    drawn = generator(torch.rand(2, 100), LABELS).detach()
+    frame = F.pad(torch.zeros(28, 28, dtype=torch.bool), (2, 2, 2, 2), value=True)
+    assert (drawn[..., frame] == -1).all() and (drawn[..., ~frame].abs() < 0.9).all()
+    unframed = drawn.masked_fill(frame, 0.5)
+    assert torch.equal(discriminator(unframed, LABELS), discriminator(drawn, LABELS))
+
+
+def test_wrong_pairs_show_each_real_image_with_another_label_and_call_it_fake():
+    training, calls = new_training(KINDS["wrong pairs"], CONFIG, load_images(CONFIG)), []
+    training.discriminator.register_forward_hook(lambda _, inputs, y: calls.append((*inputs, y)))
+    values, real, fake = training.train_step()
+    (shown, labels, right), (drawn, asked, made), (again, others, wrong), _ = calls
+    assert torch.equal(shown, real) and torch.equal(again, real) and torch.equal(drawn, fake)
+    assert torch.equal(asked, labels) and (others != labels).all() and others.max() < 10
+    right, made, wrong = (F.softplus(y.float()).mean() for y in (-right, made, wrong))
+    assert values["loss_d"].item() == pytest.approx((right + (made + wrong) / 2).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_trains_and_mixes_no_devices(name):
+    config, images = dataclasses.replace(CONFIG, **KINDS[name].settings), load_images(CONFIG)
+    training = new_training(KINDS[name], config, images)
+    before = [value.clone() for value in training.discriminator.parameters()]
+    training.run()
+    assert not any(map(torch.equal, before, training.discriminator.parameters()))
+    with torch.device("meta"):  # where all goes that names no device, and meets nothing else
+        values, _, _ = training.train_step()
+    assert all(value.isfinite() for value in values.values())
+    decays = {o.param_groups[0]["weight_decay"] for o in training.optimizers.values()}
+    assert decays == {2.5e-5 if name == AUTHORS else 0.0}, "that of their program"
+    labels = training.images.labels
+    assert torch.equal(labels, images.labels) == (name != "random labels")
+    assert torch.equal(labels.sort().values, images.labels.sort().values)
+
+
+def test_the_study(run, monkeypatch):
+    diverged = {"kind": "projection", "length": "preset", "seed": "0", "note": "diverged"}
+    for name, value in {"SAMPLES": 300, "LIBRARIES": (100, 300), "MILLION": 600}.items():
+        monkeypatch.setattr(conditional, name, value)
+    small = {"data": "embedded", "steps": 2, "width": 4}
+    monkeypatch.setattr(conditional, "preset", lambda name, **own: preset(name, **own | small))
+    monkeypatch.setattr(conditional, "load_source", lambda name: load_source("embedded"))
+    monkeypatch.setattr(conditional.judging, "LEARNED", 3000)
+    store.write("conditional", [diverged | store.this_machine(1)])
+    only = ["real digits", "no labels", "label maps", "projection"]
+    _, real, maps, blind, long = run("conditional", "--only", *only, "--seeds", "0")
+    assert (store.RESULTS / "conditional" / "label-maps-at-length-0.png").exists()
+    assert float(maps["obeyed"]) < 0.5 < 0.95 < float(real["obeyed"]) and not blind["obeyed"]
+    assert float(real["nearest_300"]) < float(real["nearest_100"]) < 0.5
+    assert real["wrong_by_own"] == real["nearest_300"], "both libraries are the same one"
+    assert long["nearest_600"]
+    lines = conditional.tables()["conditional"].splitlines()[4:]
+    names = ["real digits", "label maps", "projection", "no labels", "label maps, at length"]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names]
+    assert lines[2] == "| projection | 1" + 10 * " | -" + " |"
