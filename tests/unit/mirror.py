@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import hashlib
-import socket
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import numpy as np
 from torchvision import datasets
 
 TRAIN, TEST = 150, 10  # images
+NOBODY = "http://127.0.0.1:1/"  # a port at which nobody listens
 
 
 def idx_files(prefix: str = "", test: str = "t10k") -> dict[str, bytes]:
@@ -41,9 +41,8 @@ def replace_mnist(monkeypatch, *mirrors: str) -> None:
 class Mirror(ThreadingHTTPServer):
     """Serve files by name while the `with` block runs.
 
-    `behavior` is "complete", "truncated" (half of each file, then the end), "altered" (another last
-    byte), "forbidden" (403), "silent" (accepts, answers nothing) or "stalled" (half of each file,
-    then silence).
+    `behavior` is "complete", "truncated" (half of each file, then the end), "forbidden" (403) or
+    "stalled" (half of each file, then silence).
     """
 
     daemon_threads, block_on_close = True, False
@@ -70,18 +69,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         mirror, name = self.server, self.path.lstrip("/")
         mirror.requests.append(name)
-        if mirror.behavior == "silent":
-            mirror.over.wait(60)
-        elif mirror.behavior == "forbidden" or name not in mirror.files:
+        if mirror.behavior == "forbidden" or name not in mirror.files:
             self.send_error(403 if mirror.behavior == "forbidden" else 404)
         else:
             body = mirror.files[name]
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if mirror.behavior == "altered":
-                body = body[:-1] + bytes([body[-1] ^ 1])
-            elif mirror.behavior in ("truncated", "stalled"):
+            if mirror.behavior in ("truncated", "stalled"):
                 body = body[: len(body) // 2]
             with contextlib.suppress(OSError):  # nobody reads any more
                 self.wfile.write(body)
@@ -99,10 +94,3 @@ def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") 
     for name, content in files.items():
         (raw / name).write_bytes(content)
     return raw
-
-
-def closed_port() -> str:
-    """Return an address at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}/"

@@ -6,6 +6,7 @@ What a process returns, or the error that ends it, comes back in a file; so does
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import sys
 import time
 import traceback
@@ -23,19 +24,9 @@ from dcgan_utils.training import Training
 HERE = str(Path(__file__).parent)
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 FILES = {
-    ".lock",
-    "config.json",
-    "metrics.csv",
-    "losses.png",
-    "scores.png",
-    "animation.png",
-    "filmstrip.png",
+    *(".lock", "config.json", "metrics.csv", "summary.json", "checkpoint.pt", "checkpoints"),
+    *("G.pth", "D.pth", "losses.png", "scores.png", "animation.png", "filmstrip.png"),
     "real_beside_fake.png",
-    "G.pth",
-    "D.pth",
-    "checkpoint.pt",
-    "checkpoints",
-    "summary.json",
 }
 
 
@@ -73,35 +64,52 @@ def wait_for(path: Path, is_alive: Callable[[], object], seconds: float = 120) -
         time.sleep(0.01)
 
 
+def raise_in_step(training: Training, step: int, *numbers: int) -> None:
+    """Send this process signals in the middle of a step, between D's part and G's."""
+    plain = training.generator.forward
+
+    def forward(*given):
+        if training.step == step and training.generator.training:
+            training.generator.forward = plain
+            for number in numbers:
+                os.kill(os.getpid(), number)
+        return plain(*given)
+
+    training.generator.forward = forward
+
+
 def assert_identical(a, b, where="state"):
     """Compare nested dicts, lists and tensors bit by bit."""
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
+    if isinstance(a, (list, tuple)):
+        a, b = dict(enumerate(a)), dict(enumerate(b))
+    if isinstance(a, dict):
         assert a.keys() == b.keys(), where
         for key in a:
             assert_identical(a[key], b[key], f"{where}[{key!r}]")
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for number, (left, right) in enumerate(zip(a, b)):
-            assert_identical(left, right, f"{where}[{number}]")
     else:
-        assert a == b, where
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, where
 
 
-def assert_same_end(first: Path, second: Path):
+def state_of(training: Training) -> dict:
+    """Return all that the rest of a run depends on, but for the clock."""
+    return without_clock(training.state_dict())
+
+
+def without_clock(state: dict) -> dict:
+    """Return a checkpoint's content with its times set to 0; NaN becomes a number."""
+    history = state["history"].nan_to_num(-99.0)
+    history[:, 1] = 0
+    return {**state, "seconds": 0, "history": history}
+
+
+def assert_same_end(first: Path, second: Path) -> None:
     """Compare all that a run ends with, kept checkpoints included, but for the clock."""
-    names = [
-        sorted(str(path.relative_to(run)) for path in run.rglob("*")) for run in (first, second)
-    ]
-    assert names[0] == names[1]
-    for name in names[0]:
-        if name.endswith(".pt"):
-            a, b = (files.load(run / name) for run in (first, second))
-            for state in (a, b):
-                state["seconds"] = None
-                state["history"][:, 1] = 0
-            assert_identical(a, b, name)
+    a, b = ({path.relative_to(run) for path in run.rglob("*")} for run in (first, second))
+    assert a == b
+    for name in a:
+        if name.suffix == ".pt":
+            states = (without_clock(files.load(run / name)) for run in (first, second))
+            assert_identical(*states, str(name))
     for name in ("G.pth", "D.pth", "config.json", "animation.png"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
@@ -121,6 +129,7 @@ def warm_context() -> multiprocessing.context.ForkServerContext:
 
 def _act(function, arguments, environment, out: Path) -> None:
     os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the background ignores it
     torch.set_num_threads(1)
     for name in ("stdout", "stderr"):
         file = open(out.with_suffix(f".{name}"), "w", buffering=1, encoding="utf-8")  # noqa: SIM115
@@ -161,21 +170,14 @@ class Several:
             self.processes.append(context.Process(target=_act, args=work))
             self.processes[-1].start()
 
-    def wait(self, seconds: float = 60) -> list[int | None]:
-        """Wait so long at most until they have ended, else kill them; return their exit codes."""
+    def wait(self, seconds: float = 60, grace: float = 5) -> list[int | None]:
+        """Wait for the first one, then a little for each; kill what is left; return exit codes."""
         self.processes[0].join(seconds)
         for process in self.processes:
-            process.join(5)
+            process.join(grace)
             process.kill()
             process.join()
         return [process.exitcode for process in self.processes]
-
-    def kill(self, seconds: float) -> list[int | None]:
-        """Kill both after some time, if they have not ended; return their exit codes."""
-        self.processes[0].join(seconds)
-        for process in self.processes:
-            process.kill()
-        return self.wait()
 
     def printed(self, rank: int, name: str = "stderr") -> str:
         """Return what one has printed."""

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from dcgan_utils import device, training
 from dcgan_utils.config import UserError
 from dcgan_utils.data import load_images
-from dcgan_utils.device import choose_device, choose_precision
+from dcgan_utils.device import choose_device, choose_precision, decide_device
 from dcgan_utils.training import Training
 
 
@@ -31,6 +31,27 @@ def test_auto_is_an_accelerator_that_the_course_knows(monkeypatch, kind, auto):
     for name in ("tpu", "cuda:99", "meta", "gpu", f"{kind}:2"):
         with pytest.raises(UserError, match=f"'{name}'.*cpu"):
             choose_device(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "local", "allowed"),
+    [("cuda", 1, True), ("cuda", 2, False), ("cuda:0", 0, False), ("cpu", 5, True)],
+)
+def test_each_of_several_processes_needs_a_gpu_of_its_own(monkeypatch, smoke, name, local, allowed):
+    """Four on a machine with two GPUs; alone, a process may take the one that is named."""
+    monkeypatch.setattr(device, "choose_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", str(local))
+    config = smoke(device=name)
+    assert decide_device(config).device == name
+    monkeypatch.setattr(device, "world_size", lambda: 4)
+    with pytest.raises(UserError, match="batch_size is 33.*4 processes"):
+        decide_device(smoke(device=name, batch_size=33))
+    if allowed:
+        assert decide_device(config).device == name
+    else:
+        with pytest.raises(UserError, match=f"device is '{name}'.*allowed: cuda, for 2 .*cpu"):
+            decide_device(config)
 
 
 class Random(torch.Generator):
@@ -60,7 +81,7 @@ def test_nothing_is_drawn_or_computed_across_devices(smoke, monkeypatch):
     # neither of which knows "meta"
     monkeypatch.setattr(training, "autocast", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(
-        training, "Adam", lambda weights, fused, **options: torch.optim.Adam(weights, **options)
+        training, "Adam", lambda weights, *options, fused: torch.optim.Adam(weights, *options)
     )
     config = smoke(device="meta", conditional=True, spectral_norm=True, average=0.9)
     images = load_images(config)

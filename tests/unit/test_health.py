@@ -5,20 +5,9 @@ import math
 import pytest
 import torch
 
+from dcgan_utils import health
 from dcgan_utils.config import Config
-from dcgan_utils.health import (
-    ALIKE,
-    BY_HEART,
-    COPIES,
-    EVALUATION,
-    LONG,
-    PALE,
-    PATIENCE,
-    BatchStatistics,
-    Diverged,
-    Monitor,
-    batch_statistics,
-)
+from dcgan_utils.health import LONG, PATIENCE, BatchStatistics, Diverged, Monitor
 from dcgan_utils.losses import D_WINS, Range, non_saturating
 
 NUMBERS = {"loss_d": 0.7, "loss_g": 1.5, "d_real": 0.8, "d_fake_before": 0.2, "d_fake_after": 0.1}
@@ -40,11 +29,11 @@ def check(monitor, in_training=True, **changes):
     ("sick", "warning", "patience"),
     [
         ({"loss_d": 0.0}, D_WINS, PATIENCE),
-        ({"variety": 0.03}, ALIKE, PATIENCE),
-        ({"nearest": 0.19}, COPIES, LONG),
-        ({"brightest": 0.5}, PALE, LONG),
-        ({"darkest": -0.5}, PALE, LONG),
-        ({"in_training": False}, EVALUATION, 1),
+        ({"variety": 0.03}, health.ALIKE, PATIENCE),
+        ({"nearest": 0.19}, health.COPIES, LONG),
+        ({"brightest": 0.5}, health.PALE, LONG),
+        ({"darkest": -0.5}, health.PALE, LONG),
+        ({"in_training": False}, health.EVALUATION, 1),
     ],
 )
 def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning, patience):
@@ -56,23 +45,20 @@ def test_a_symptom_that_stays_is_told_once_for_each_onset(sick, warning, patienc
     assert sum(map(len, told)) == 2
 
 
-def test_two_numbers_with_one_advice_are_watched_apart():
-    """Of which one is healthy, in whatever order they are named."""
-    for names in (("gap", "slope"), ("slope", "gap")):
-        monitor = Monitor({name: Range(0, 1, "Lower the rate.") for name in names}, 60_000)
-        told = [check(monitor, gap=5.0, slope=0.5) for _ in range(PATIENCE)]
-        assert told == [[]] * (PATIENCE - 1) + [["Lower the rate."]]
-
-
-def test_a_number_that_is_not_in_every_report_is_watched_where_it_is():
-    monitor = Monitor({"penalty": Range(0, 1, "Lower γ.")}, 60_000)
-    told = [check(monitor, **({"penalty": 5.0} if n % 2 else {})) for n in range(2 * PATIENCE)]
-    assert told == [[]] * (2 * PATIENCE - 1) + [["Lower γ."]]
+def test_numbers_with_one_advice_are_watched_apart_and_where_they_are_reported():
+    """Of two, one is healthy; a third is in every other report."""
+    ranges = {name: Range(0, 1, "Lower the rate.") for name in ("penalty", "slope", "gap")}
+    monitor = Monitor(ranges, 60_000)
+    told = [check(monitor, gap=5.0, slope=0.5) for _ in range(PATIENCE)]
+    assert told == [[]] * (PATIENCE - 1) + [["Lower the rate."]]
+    more = [{"penalty": 5.0} if number % 2 else {} for number in range(2 * PATIENCE)]
+    told = [check(monitor, gap=0.5, **reported) for reported in more]
+    assert told == [[]] * (2 * PATIENCE - 1) + [["Lower the rate."]]
 
 
 def test_few_images_are_told_at_once_and_only_once():
     few, enough = monitor_of(images=500), monitor_of(images=2000)
-    assert [check(few) for _ in range(3)] == [[BY_HEART], [], []]
+    assert [check(few) for _ in range(3)] == [[health.BY_HEART], [], []]
     assert not any(check(enough) for _ in range(3))
 
 
@@ -98,8 +84,8 @@ def test_what_is_not_finite_ends_the_run(name, value):
 def test_the_statistics_of_three_images():
     """Worked by hand: images of 2 by 2 equal pixels, 0, 0.2 and 1."""
     images = torch.tensor([0.0, 0.2, 1.0])[:, None, None, None].expand(3, 1, 2, 2)
-    seen = BatchStatistics(*batch_statistics(images).tolist())
+    seen = BatchStatistics(*health.batch_statistics(images).tolist())
     assert seen.variety == pytest.approx((0.56 / 3) ** 0.5)  # around 0.4
     assert seen.nearest == pytest.approx((0.2 + 0.2 + 0.8) / 3)
     assert (seen.darkest, seen.brightest) == (0, 1)
-    assert batch_statistics(images[:1]).tolist() == [0, 0, 0, 0]  # one has no nearest other
+    assert health.batch_statistics(images[:1]).tolist() == [0, 0, 0, 0]  # one has no nearest other

@@ -1,20 +1,12 @@
-"""The two networks: shapes, sizes, initial weights, and what else must hold of a DCGAN."""
+"""The two networks: shapes, initial weights, the four rules, and what is drawn by them."""
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from dcgan_utils.config import preset
-from dcgan_utils.files import load, save
-from dcgan_utils.networks import (
-    Discriminator,
-    Generator,
-    feature_widths,
-    initialize_weights,
-    new_networks,
-)
-from dcgan_utils.weights import load_discriminator, save_weights
+from dcgan_utils.config import UserError, preset
+from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
+from dcgan_utils.sampling import draw_latents, sample, sample_new
 
 # Written by hand for width 4 and latent size 10: each layer's (channels, side), from z on.
 GENERATOR_SHAPES = {
@@ -41,47 +33,24 @@ def shapes_along(network, x):
 
 
 @pytest.mark.parametrize("size", GENERATOR_SHAPES)
-def test_shapes_and_parameters_at_every_size(size):
-    """Each convolution has in x out x 16 weights; each batch norm two numbers a channel."""
-    table, (generator, discriminator) = (
-        GENERATOR_SHAPES[size],
-        (Generator(size, 3, 10, 4), Discriminator(size, 3, 4)),
-    )
+def test_shapes_at_every_size(size):
+    table, generator = GENERATOR_SHAPES[size], Generator(size, 3, 10, 4)
+    discriminator = Discriminator(size, 3, 4)
     assert shapes_along(generator, torch.zeros(2, 10, 1, 1)) == table
     mirrored = table[:0:-1] + [(1, 1)]
     assert shapes_along(discriminator, torch.zeros(2, 3, size, size)) == mirrored
-    for z in (torch.zeros(2, 10), torch.zeros(2, 10, 1, 1)):
-        assert generator(z).shape == (2, 3, size, size)
+    assert generator(torch.zeros(2, 10)).shape == (2, 3, size, size)
     assert discriminator(torch.zeros(2, 3, size, size)).shape == (2,)
-    widths = [channels for channels, _ in table]
-    convolutions = sum(16 * a * b for a, b in zip(widths, widths[1:]))
-    counts = [sum(p.numel() for p in n.parameters()) for n in (generator, discriminator)]
-    in_d = convolutions - 16 * 10 * widths[1] + 16 * widths[1]
-    assert counts == [convolutions + 2 * sum(widths[1:-1]), in_d + 2 * sum(widths[1:-2])]
-
-
-def test_the_papers_generator():
-    """64x64 in color: widths from the paper's figure 1, the count worked out by hand."""
-    assert feature_widths(64, 128) == [1024, 512, 256, 128]
-    with torch.device("meta"):
-        generator = Generator(64, 3, 100, 128)
-    assert sum(p.numel() for p in generator.parameters()) == 12_658_432
 
 
 def test_the_four_rules():
     """No pooling, nothing fully connected, batch norm and activations where the paper has them."""
-    in_g, in_d = ([type(m).__name__ for m in n.main] for n in (Generator(64, 1, 9, 4), small_d(64)))
+    networks = Generator(64, 1, 9, 4), Discriminator(64, 1, 4)
+    in_g, in_d = ([type(module).__name__ for module in network.main] for network in networks)
     assert in_g == ["ConvTranspose2d", "BatchNorm2d", "ReLU"] * 4 + ["ConvTranspose2d", "Tanh"]
     inner = ["Conv2d", "BatchNorm2d", "LeakyReLU"] * 3
     assert in_d == ["Conv2d", "LeakyReLU", *inner, "Conv2d"]
-    assert all(m.negative_slope == 0.2 for m in small_d().main if isinstance(m, nn.LeakyReLU))
-
-
-def small_d(size=16, **options):
-    return Discriminator(size, 1, 4, **options)
-
-
-# Initial weights
+    assert all(m.negative_slope == 0.2 for m in networks[1].main if isinstance(m, nn.LeakyReLU))
 
 
 def assert_normal(values, mean, std):
@@ -101,34 +70,10 @@ def test_initial_weights_have_the_papers_statistics():
             assert (layer.bias == 0).all()
 
 
-def by_setting():
-    return new_networks(preset("smoke", spectral_norm=True, first_bias=True), 1, 1, seeded(7))[1]
-
-
-def by_surgery(normalize=spectral_norm):
-    discriminator = Discriminator(16, 1, 8, first_bias=True)
-    discriminator.apply(lambda m: normalize(m) if isinstance(m, nn.Conv2d) else m)
-    initialize_weights(discriminator, seeded(7))
-    return discriminator
-
-
-BUILDS = [lambda: new_networks(preset("smoke"), 1, 1, seeded(7))[1], by_setting, by_surgery]
-
-
-@pytest.mark.parametrize("build", BUILDS, ids=["plain", "setting", "surgery"])
-def test_initial_weights_come_from_the_given_generator_alone(build):
-    """Spectral norm has vectors of its own, which PyTorch draws from the global generator."""
-    states = []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        states.append(build().state_dict())
-    assert all(map(torch.equal, *(state.values() for state in states)))
-
-
-@pytest.mark.parametrize("build", BUILDS[1:], ids=["setting", "surgery"])
-def test_with_spectral_norm_the_largest_singular_value_is_one(build):
+def test_with_spectral_norm_the_largest_singular_value_is_one():
     """By LAPACK; the weights under it are drawn as the paper says."""
-    discriminator = build().eval()
+    config = preset("smoke", spectral_norm=True, first_bias=True)
+    discriminator = new_networks(config, 1, 1, seeded(7))[1].eval()
     layers = [layer for layer in discriminator.modules() if isinstance(layer, nn.Conv2d)]
     assert len(layers) == 3
     for layer in layers:
@@ -137,11 +82,43 @@ def test_with_spectral_norm_the_largest_singular_value_is_one(build):
         assert layer.bias is None or (layer.bias == 0).all()
 
 
-def test_spectral_norm_is_saved_and_loaded(tmp_path):
-    discriminator = by_setting().eval()
-    save_weights(tmp_path / "D.pth", discriminator)
-    save(tmp_path / "in tutorials.pth", discriminator.state_dict())
-    images = torch.randn(4, 1, 16, 16, generator=seeded())
-    for path in tmp_path.iterdir():
-        assert torch.equal(load_discriminator(path)(images), discriminator(images))
-        assert load(path).keys() == discriminator.state_dict().keys()
+@pytest.fixture
+def generator():
+    generator = Generator(16, 1, 8, 4, classes=3)
+    initialize_weights(generator, torch.Generator().manual_seed(0), 0.2)
+    return generator
+
+
+def test_latents_are_of_the_named_distribution():
+    random = torch.Generator().manual_seed(0)
+    normal = draw_latents(1000, 100, "normal", random)
+    assert normal.shape == (1000, 100)
+    assert abs(normal.mean()) < 0.02 and abs(normal.std() - 1) < 0.02
+    uniform = draw_latents(1000, 100, "uniform", random)
+    assert -1 <= uniform.min() < -0.999 and 0.999 < uniform.max() <= 1
+    assert abs(uniform.std() - 3**-0.5) < 0.01
+    with pytest.raises(UserError, match="'gauss'.*normal or uniform"):
+        draw_latents(1, 1, "gauss", random)
+
+
+def test_each_image_depends_on_its_own_vector_and_label_alone(generator):
+    z = draw_latents(501, 8, "normal", torch.Generator().manual_seed(0))  # more than one batch
+    labels = torch.arange(501) % 3
+    state = [value.clone() for value in generator.state_dict().values()]
+    images = sample(generator, z, labels)
+    assert images.shape == (501, 1, 16, 16) and images.dtype == torch.uint8
+    assert torch.equal(images[[7, 500]], sample(generator, z[[7, 500]], labels[[7, 500]]))
+    assert not torch.equal(images[1:], sample(generator, z[1:], labels[:-1]))
+    assert torch.equal(sample_new(generator, 501, "normal", 0), images), "classes in turn"
+    assert all(map(torch.equal, state, generator.state_dict().values()))
+
+
+def test_each_module_is_in_its_own_mode_again_also_after_an_error(generator):
+    generator.main[1].eval()  # one batch norm alone, as when layers are frozen
+    modes = [module.training for module in generator.modules()]
+    for images in (torch.zeros(2, 8), torch.zeros(2, 9)):  # the second ones do not fit
+        try:
+            sample(generator, images, torch.tensor([0, 1]))
+        except RuntimeError:
+            assert images.shape[1] == 9
+        assert [module.training for module in generator.modules()] == modes

@@ -1,26 +1,23 @@
-"""Pictures of tensors and curves, and their alt texts: what is in them, not how they look."""
+"""Pictures of tensors and curves, alt texts, animations: what is in them, not how they look."""
 
+import base64
 import io
+import json
+import math
+import re
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from dcgan_utils import plots
+from dcgan_utils import animations, plots
 from dcgan_utils.history import History
 from notebooks.alt_texts import alt_text
 
 COLUMNS = ("step", "seconds", "loss_d", "loss_g", "d_real", "d_fake_before", "d_fake_after")
 SCORES = ["D(x)", "D(G(z)) before D's step", "D(G(z)) after"]
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def history(rows=100, probability=True, **columns):
@@ -54,13 +51,8 @@ def test_tile_puts_each_image_in_its_place():
     with Image.open(io.BytesIO(plots.mosaic_png(images, gap=1))) as mosaic:
         assert mosaic.mode == "L" and np.asarray(mosaic).tolist() == expected
     assert plots.tile(images, 9, gap=0).shape == (2, 6, 3)  # no empty columns
-
-
-def test_tile_scales_floats_and_keeps_colors():
-    image = torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
-    assert plots.tile(image, 1).tolist() == [[[0, 128, 255]]]
-    with Image.open(io.BytesIO(plots.mosaic_png(image))) as mosaic:
-        assert mosaic.mode == "RGB"
+    color = torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
+    assert plots.tile(color, 1).tolist() == [[[0, 128, 255]]]
 
 
 def test_filmstrip_names_its_steps_and_includes_both_ends():
@@ -79,48 +71,19 @@ def test_the_curve_is_a_running_mean_by_hand():
     assert few.tolist() == [1.0, 3.0, 5.0, 7.0]
 
 
-def test_curves_label_what_they_show():
-    ax = plt.figure().subplots()
-    assert plots.loss_curves(history(), ax) is ax
-    assert labels(ax) == ["Loss_D", "Loss_G", "Loss_D of pure guessing"]
-    assert ax.get_ylabel() == "loss [nats]" and ax.get_xlabel() == "step"
-    assert title(ax) == "The losses end at 1.00 (D) and 2.00 (G)"
-    ax = plots.score_curves(history())
-    assert labels(ax) == SCORES and ax.get_ylim() == (0, 1.15)
-    assert any(list(line.get_ydata()) == [0.5, 0.5] for line in ax.lines)
-    assert title(ax) == "D says 0.80 of real images and 0.30 of generated ones"
+@pytest.mark.parametrize("probability", [True, False])
+def test_curves_label_what_they_show(probability):
+    """With a guide at pure guessing, where the numbers are probabilities."""
+    known = history(probability=probability)
+    ax, scores = plots.loss_curves(known), plots.score_curves(known)
+    assert labels(ax)[:2] == ["Loss_D", "Loss_G"] and labels(scores) == SCORES
+    assert "1.00" in title(ax) and "2.00" in title(ax) and "0.30" in title(scores)
+    if probability:
+        assert list(ax.lines[-1].get_ydata()) == pytest.approx([2 * math.log(2)] * 2)
+        assert list(scores.lines[-1].get_ydata()) == [0.5, 0.5]
 
 
-def test_numbers_that_are_no_probabilities_have_no_guide():
-    unbounded = history(probability=False, d_real=7.0)
-    losses, scores = plots.loss_curves(unbounded), plots.score_curves(unbounded)
-    assert (losses.get_ylabel(), scores.get_ylabel()) == ("loss", "mean output of D")
-    assert len(losses.lines) == 2 and len(scores.lines) == 3
-    assert scores.get_ylim()[1] > 7
-
-
-def test_an_objective_may_report_other_numbers():
-    """Each is in its panel, under its name and in a color of its own."""
-    more = history(penalty_r1=0.5, gap=4.0, d_other=0.6)
-    losses, scores = plots.loss_curves(more), plots.score_curves(more)
-    assert labels(losses)[:4] == ["Loss_D", "Loss_G", "penalty_r1", "gap"]
-    assert labels(scores) == [*SCORES, "d_other"]
-    for ax in (losses, scores):
-        colors = [line.get_color() for line in ax.lines]
-        assert len(set(colors)) == len(colors)
-
-
-def test_an_objective_may_report_fewer_numbers():
-    rows = torch.tensor([[1.0, 0.1, 0.7], [2.0, 0.2, 0.7]], dtype=torch.double)
-    few = History(False, ("step", "seconds", "loss_g"), rows)
-    losses, scores = plots.loss_curves(few), plots.score_curves(few)
-    assert labels(losses) == ["Loss_G"] and title(losses) == "The losses end at 0.70 (G)"
-    assert not scores.lines and title(scores) == ""
-
-
-@pytest.mark.parametrize(
-    "empty", [history(rows=0), History(), history(loss_d=np.nan, d_real=np.inf)]
-)
+@pytest.mark.parametrize("empty", [History(), history(loss_d=np.nan, d_real=np.inf)])
 def test_curves_of_nothing_are_empty(empty):
     for draw in (plots.loss_curves, plots.score_curves):
         ax = draw(empty)
@@ -147,23 +110,6 @@ def test_the_band_of_a_curve_holds_the_middle_half_by_hand():
         assert (here.min(), here.max()) == (low, high)
 
 
-def test_the_first_steps_do_not_set_the_height_of_the_loss_curves():
-    values = torch.full((1000,), 2.0)
-    values[:20] = 90.0
-    assert 2.0 < plots.loss_curves(history(1000, loss_g=values)).get_ylim()[1] < 4.0
-    # what happens late belongs to the story
-    assert plots.loss_curves(history(1000, loss_g=values.flip(0))).get_ylim()[1] > 60
-
-
-def test_drawing_changes_no_setting_of_the_session():
-    before = dict(matplotlib.rcParams)
-    plots.loss_curves(history())
-    assert dict(matplotlib.rcParams) == before
-
-
-# Alt texts
-
-
 def test_titles_labels_and_legends_are_told_once_and_without_marks_of_formulas():
     figure, axes = plt.subplots(1, 2)
     figure.suptitle("All fall")
@@ -176,19 +122,45 @@ def test_titles_labels_and_legends_are_told_once_and_without_marks_of_formulas()
         "All fall; slowly, at first; fast? Horizontal axis: step. Vertical axis: loss. "
         "Legend: beta_1 = 0.5."
     )
+    plots.set_alt_text(axes[0], "A hill.")
+    assert alt_text(figure) == "A hill." and alt_text(plt.figure()) == ""
 
 
-def test_images_are_called_so():
-    figure, axes = plt.subplots(1, 2)
-    for ax, name in zip(axes, ("real", "fake")):
-        ax.imshow([[0, 1]])
-        ax.set_title(name, loc="left")
-    assert alt_text(figure) == "Images: real; fake."
+@pytest.fixture
+def frames():
+    """Return five frames of nine images; in each, every image has a gray level of its own."""
+    levels = torch.arange(45, dtype=torch.uint8).reshape(5, 9, 1, 1, 1) * 5
+    pixels = levels.expand(-1, -1, 1, 8, 8)
+    return {10 * number: frame for number, frame in enumerate(pixels)}
 
 
-def test_words_that_are_given_take_the_place_of_the_labels():
-    ax = plots.new_axes()
-    ax.set_title("left out")
-    assert alt_text(plt.figure()) == ""
-    assert plots.set_alt_text(ax, "A hill.") is ax
-    assert alt_text(ax.figure) == "A hill."
+def test_animation_frames_durations_and_still(frames):
+    with Image.open(io.BytesIO(animations.animated_png(frames, seconds=8.0))) as animation:
+        assert (animation.format, animation.n_frames) == ("PNG", 6)
+        still = np.asarray(animation)
+        moments = ImageSequence.all_frames(animation)[1:]
+    shown, durations = zip(*((np.asarray(m), m.info["duration"]) for m in moments))
+    assert (still == shown[-1]).all()  # a viewer without animation shows the end
+    assert all((a != b).any() for a, b in zip(shown, shown[1:]))
+    assert sum(durations) == pytest.approx(8000, rel=0.01)
+    assert durations[-1] == pytest.approx(6 * durations[0], rel=0.01)
+
+
+def test_player_has_a_picture_for_each_moment(frames, monkeypatch):
+    """Where nobody can press its buttons it is an animated PNG."""
+    player = animations.Player(animations.animated_png(frames), "gray & gray", -1, width=300)
+    html = player.html()
+    pictures = json.loads(re.search(r"frames = (\[.*?\])", html)[1])
+    with Image.open(io.BytesIO(player.animated)) as animation:
+        for number, picture in enumerate(pictures):
+            animation.seek(number + 1)  # 0 is the still
+            shown = Image.open(io.BytesIO(base64.b64decode(picture)))
+            assert (np.asarray(shown) == np.asarray(animation)).all()
+    assert len(pictures) == 5 and "let now = 4" in html and 'alt="gray &amp; gray"' in html
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    data, facts = player._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == player.animated and "text/html" not in data
+    assert facts == {"image/png": {"alt": "gray & gray", "width": 300}}
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
+    data, _ = player._repr_mimebundle_()
+    assert "image/png" not in data and "Back</button>" in data["text/html"]
