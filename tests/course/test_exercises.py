@@ -62,7 +62,9 @@ def solution_of(number, old="", new=""):
     return space[function]
 
 
-@every_exercise
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=pytest.mark.slow if n == "6.5" else ()) for n in CHECKERS]
+)
 def test_published_solution_is_accepted(number, capsys):
     assert CHECKERS[number](solution_of(number))
     assert capsys.readouterr().out == f"Exercise {number}: correct.\n"
@@ -110,13 +112,9 @@ CHANGES = {
     "infinity": lambda value: value * 0 + math.inf,
     "none": lambda value: None,
     "complex": lambda value: torch.as_tensor(value).to(torch.complex64),
-    "gradient": lambda value: torch.as_tensor(value).double().requires_grad_(),
-    "array": lambda value: np.flip(np.asarray(value)),
-    "list": lambda value: torch.as_tensor(value).tolist(),
     "rank": lambda value: torch.as_tensor(value)[None],
     "empty": lambda value: torch.as_tensor(value)[None][:0],
-    "string": str,
-    "dictionary": lambda value: {"value": value},
+    "gradient": lambda value: torch.as_tensor(value).double().requires_grad_(),
 }
 
 

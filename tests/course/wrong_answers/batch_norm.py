@@ -1,5 +1,3 @@
-"""Plausible wrong answers to the exercises of notebook 02, and what their hint must contain."""
-
 from torch import nn
 
 
@@ -8,18 +6,12 @@ def as_batch_norm(x, groups, gamma, beta, eps=1e-5):
 
 
 AFFINE = "gamma.reshape(1, -1, 1, 1) * x_hat + beta.reshape(1, -1, 1, 1)"
-FOR_BETA = "grad_y.sum(axes)"
 RETURN, NO_AFFINE = "return network", "nn.BatchNorm2d(16, affine=False)"
 MEANS = "along = (g * x_hat)"
-
 WRONG = [
     ("2.1", ("3, 3]", "1, 1]"), "Number 3.*gamma"),
-    ("2.1", ("5", "7"), "Number 5.*old value"),
     ("2.1", ("81", "78"), "Number 6.*which variance"),
-    ("2.1", ("81", "59"), "Number 6.*share"),
     ("2.1", ("81, 7", "81, 9"), "evaluation mode use"),
-    ("2.1", ("81, 7", "81, 3"), "gamma and beta do"),
-    ("2.1", (", 7", ""), "4 results"),
     ("2.2", ("groups, -1)", "1, -1)"), "All channels of an image"),
     ("2.2", ("groups, -1)", "x.shape[1], -1)"), "Every channel has a mean"),
     ("2.2", as_batch_norm, "That is batch norm"),
@@ -27,8 +19,6 @@ WRONG = [
     ("2.2", (AFFINE, "gamma * x_hat + beta"), "along W"),
     ("2.2", (AFFINE, "x_hat"), "no effect"),
     ("2.2", ("torch.sqrt(var + eps)", "(torch.sqrt(var) + eps)"), "Where does eps"),
-    ("2.2", ("var + eps", "var + 1e-5"), "Where does eps"),
-    ("2.2", (AFFINE, "x_hat.mean((0, 2, 3))"), "shape"),
     ("2.3", ("(g - g.mean(axes, keepdim=True) - x_hat * along)", "g"), "as constants"),
     ("2.3", (" * gamma.reshape(1, -1, 1, 1)", ""), "What stands between"),
     ("2.3", ("- g.mean(axes, keepdim=True)", ""), "missing: shifts"),
@@ -38,8 +28,6 @@ WRONG = [
     ("2.3", (MEANS, "axes = (0,)\n    " + MEANS), "over the batch alone"),
     ("2.3", ("+ eps", "+ 1e-5"), "in the gradient for x .eps=0.5"),
     ("2.3", ("sum(axes)", "mean(axes)"), "for gamma.*Is a mean what adds up"),
-    ("2.3", (FOR_BETA, "grad_y.mean(axes)"), "for beta.*Is a mean what adds up"),
-    ("2.3", (f", {FOR_BETA}", ""), "Expected 3 results"),
     ("2.4", ("bias=False", "bias=True"), "takes it away again"),
     ("2.4", ("BatchNorm2d(16)", "BatchNorm2d(16, 0.8)"), "adds 0.8"),
     ("2.4", ("nn.Tanh()", "nn.BatchNorm2d(1), nn.Tanh()"), "before the Tanh"),
@@ -48,8 +36,5 @@ WRONG = [
     ("2.4", ("nn.ReLU()", "nn.Identity()"), "Keep the layers"),
     ("2.4", ("(0, 0.02, generator=random)", "(0, 0.02)"), "same seed"),
     ("2.4", (RETURN, f"network[1] = {NO_AFFINE}\n    {RETURN}"), "needs a gamma"),
-    ("2.4", ("(10, 16", "(9, 16"), "can't be run"),
 ]
-
-# What a hint must not give away.
 SECRETS = ["bias=False", "correction=", "(0, 2, 3)", " 81", "[-1", "keepdim", "1, 0.02", ".sum("]

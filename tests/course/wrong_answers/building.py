@@ -1,56 +1,35 @@
-"""Plausible wrong answers to the exercises of notebook 04, and what their hint must contain."""
-
 NO_GRADIENT, ZERO = "parameter.grad is None", "not parameter.grad.any()"
 TEST = f"{NO_GRADIENT} or {ZERO}"
 LAST = ", nn.Conv2d(maps, 1, 4, 1, 0, bias=False)"
-RULE_3 = "            nn.BatchNorm2d(2 * maps),\n"
 FIRST = "nn.ConvTranspose2d(100, 128, 4, 1, 0, bias=False)"
 LINEAR = "nn.Flatten(), nn.Linear(100, 2048), nn.Unflatten(1, (128, 4, 4))"
 SECOND = "nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False)"
 THIRD = "nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False)"
 UPSAMPLE = "nn.Upsample(scale_factor=2), nn.Conv2d(64, 32, 3, padding=1)"
-
 WRONG = [
-    ("4.1", (", 7600", ""), "Expected 2 results"),
-    ("4.1", (", (3, 16, 16)]", "]"), "a list of 3 shapes.*got 2"),
     ("4.1", ("(16, 4", "(8, 4"), "Layer 1: the number of ch"),
     ("4.1", ("16, 4, 4", "16, 2, 2"), "Layer 1: the side"),
     ("4.1", ("16, 4, 4", "4, 4, 16"), "order is channels"),
     ("4.1", ("7600", "7552"), "Batch norm has parameters"),
-    ("4.1", ("7600", "7648"), "running statistics"),
     ("4.1", ("7600", "7606"), "image itself gets no batch norm"),
-    ("4.1", ("7600", "7627"), "no bias"),
     ("4.1", ("7600", "4296"), "each layer by itself"),
     ("4.2", ("network.zero_grad()", "pass"), "missing.* after a step.* made by this call"),
     ("4.2", (NO_GRADIENT, "parameter.grad is not None"), "gets? a gradient"),
     ("4.2", (TEST, f"not ({NO_GRADIENT}) and {ZERO}"), "spare.* is missing"),
     ("4.2", (ZERO, "(parameter.grad == 0).any()"), "half .*whole tensor"),
     ("4.2", (TEST, NO_GRADIENT), "0.bias is missing .* all off"),
-    ("4.2", (TEST, f"not ({TEST})"), "gets? a gradient|do learn"),
     ("4.2", lambda network, x: ["main.99.weight"], "no parameter of the net"),
-    ("4.2", (f"{NO_GRADIENT} or ", ""), "AttributeError"),
     ("4.3", ("nn.LeakyReLU(0.2)]", "nn.ReLU()]"), "Expected a Leaky.* layer 1"),
     ("4.3", ("0.2", "0.01"), "negative_slope 0.2 .*got 0.01"),
     ("4.3", ("bias=False", "bias=True"), "bias False .*got True"),
-    ("4.3", ("2 * maps", "maps"), "out_channels 8 .*got 4"),
-    ("4.3", ("maps, 4, 2, 1", "maps, 3, 1, 1"), r"stride \(2, 2\) .*got \(1, 1"),
-    ("4.3", (RULE_3, ""), "Expected a BatchNorm2d .*layer 3"),
-    ("4.3", (LAST, ""), "expected 12 layers, got 11"),
     ("4.3", (LAST, f"{LAST}, nn.Sigmoid()"), "expected 12 layers, got 13"),
-    ("4.3", ("side > 4", "side > 8"), "layer 8"),
     ("4.3", ("image_size // 2", "32"), "at 16×16"),
     ("4.4", (FIRST, LINEAR), "Rule 2"),
     ("4.4", (THIRD, UPSAMPLE), "Rule 1"),
     ("4.4", ("nn.Tanh()", "nn.Sigmoid()"), "Rule 4"),
-    ("4.4", ("nn.Tanh(),", ""), "Rule 4: G ends in ConvTranspose2d"),
     ("4.4", ("nn.BatchNorm2d(64),", ""), "after layer 2 of 4 is .'ReLU"),
-    ("4.4", ("nn.Tanh()", "nn.BatchNorm2d(1), nn.Tanh()"), "after layer 4 of 4"),
-    ("4.4", ("nn.ReLU", "nn.LeakyReLU"), "3 and 4"),
     ("4.4", (SECOND, SECOND.replace("False", "True")), "Layer 2.*without bias"),
     ("4.4", ("64", "32"), "got .128, 32, 32, 1."),
-    ("4.4", (THIRD, "nn.Identity()"), "can't be run"),
     ("4.4", (THIRD, THIRD.replace("2, 1", "1, 0")), "Expected shape"),
 ]
-
-# What a hint must not give away.
 SECRETS = ["7600", "7,600", "zero_grad", "2 * maps", "nn.Tanh", "grad.any", "[(16, 4, 4)"]

@@ -1,22 +1,16 @@
-"""Plausible wrong answers to the exercises of notebook 10, and what their hint must contain."""
-
 HOT = "one_hot(labels, classes).float()"
 WRONG = [
     ("10.1", (".float()", ""), "Expected torch.float32"),
     ("10.1", (HOT, "labels[:, None].float().expand(-1, classes)"), "says nothing"),
-    ("10.1", (HOT, "labels[:, None].float()"), "Expected shape"),
     ("10.1", ("one_hot(labels,", "one_hot(classes - 1 - labels,"), "Which map"),
     ("10.2", ("weight[:, 1:]", "weight"), "image's own"),
     ("10.2", (".sum((2, 3))", ".mean((2, 3))"), "adds up"),
     ("10.2", ("[:, 1:]", "[:, 1:, 1:, 1:]"), "corner"),
     ("10.2", ("[:, 1:].sum((2, 3))", "[:, 1:, 0, 0]"), "Which kernels"),
-    ("10.2", ("sums.T[labels]", "sums[:, labels]"), "Expected shape"),
-    ("10.3", lambda p, q: p / (p + q), "Expected 2"),
     ("10.3", lambda p, q: (p / (p + q), (p / (p + q)).mean(1)), "mean of answers"),
     ("10.3", lambda p, q: (p / (p + q), (p / (p + q)).sum(1)), "whatever its label"),
     ("10.3", ("return p /", "return q /"), "share of generated"),
     ("10.3", ("/ (p + q)", "/ q"), "compares p with q"),
-    ("10.3", (", image_p /", ", image_q /"), "share of generated"),
     ("10.4", ("torch.cdist(part, known)", "(-part @ known.T)"), "bright"),
     ("10.4", ("(part, known)", "(part, known, 1)"), "absolute"),
     ("10.4", (" != truth", " == truth"), "is right"),

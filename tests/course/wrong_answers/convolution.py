@@ -1,5 +1,3 @@
-"""Plausible wrong answers to the exercises of notebook 01, and what their hint must contain."""
-
 import torch
 
 
@@ -16,25 +14,16 @@ REPEAT = "small.repeat_interleave(stride, dim=2).repeat_interleave(stride, dim=3
 FULL = "0.02 * torch.randn(inputs, outputs, kernel, kernel, generator=random)"
 SWAP = "    weight = weight.transpose(0, 1)\n    _,"
 FOUR, THREE = (f"kernel_size={side}, stride=2, padding=1" for side in (4, 3))
-
 WRONG = [
     ("1.1", lambda: torch.nn.Module()(0), "stopped with NotImplementedError"),
     ("1.1", [28, 14, 13, 14, 13, 7], "Give the checker your function itself"),
-    ("1.1", (", 7]", "]"), "6 numbers, got 5"),
     ("1.1", ("28", "26"), "Number 1.*both ends"),
-    ("1.1", ("28, 14", "28, 13"), "Number 2.*both ends"),
-    ("1.1", ("13, 14", "14, 14"), "Number 3.*last place"),
-    ("1.1", ("13, 14", "12, 14"), "Number 3.*last place"),
     ("1.1", ("13, 7", "14, 7"), "Number 5.*last stamp"),
-    ("1.1", ("7]", "1]"), "Number 6.*last stamp"),
-    ("1.2", ("return kernel,", "return kernel  #"), "3 results"),
-    ("1.2", (", 5 * stride - begins[0]", ""), "got 2"),
     ("1.2", one_impulse, "turned by 180°"),
     ("1.2", ("return kernel", "return kernel[1:]"), "fall on the padding"),
     ("1.2", ("return kernel", "return 0 * kernel"), "at its own place"),
     ("1.2", ("kernel, stride,", "kernel, 1,"), "stride 2.*got 1.*neighbors"),
     ("1.2", ("stride, 5 * stride - begins[0]", "stride, 0"), "padding 1.*got 0"),
-    ("1.2", ("5 * stride - begins[0]", "begins[0] - 5 * stride"), "padding 1.*got -1"),
     ("1.3", ("padding : height", "0 : height"), "padding cut off"),
     ("1.3", ("+= stamp", "= stamp"), "overlapping"),
     ("1.3", ("* weight)", "* weight.flip(2, 3))"), "orientation"),
@@ -42,20 +31,12 @@ WRONG = [
     ("1.3", (".sum(0)", "[0]"), "all input channels"),
     ("1.4", ("kernel_size=4", "kernel_size=3"), "14x14 of 7x7, got 13x13"),
     ("1.4", (FOUR, f"{THREE}, output_padding=1"), "layer 1 to write equally often"),
-    ("1.4", (f"1, {FOUR}", f"1, {THREE}, output_padding=1"), "layer 2 to write equally"),
-    ("1.4", (f"1, {FOUR}", f"1, {THREE}"), r"\(1, 1, 28, 28\)"),
     ("1.4", ("nn.ConvTranspose2d(8", "nn.Identity(), nn.ConvTranspose2d(8"), "two layers"),
     ("1.5", (REPEAT, FULL), r"got 0\.\d+\. Which weights"),
-    ("1.5", (REPEAT, "small.repeat(1, 1, stride, stride)"), "Which weights"),
     ("1.5", ("0.02 *", "0 *"), "about 0.02, got 0"),
-    ("1.5", ("0.02 *", "0.04 *"), "about 0.02"),
     ("1.5", ("= kernel // stride", "= 1; stride = kernel"), "16 equal weights"),
     ("1.5", ("return small", "return (0 * small + small[:1])"), "all alike"),
     ("1.5", ("repeat_interleave(stride", "repeat_interleave(2"), "use both"),
-    ("1.5", (REPEAT, f"{REPEAT} if stride == 2 else {FULL}"), "kernel 6, stride 3"),
     ("1.5", (", generator=random", ""), "draw them from it"),
-    ("1.5", (REPEAT, "small"), "of shape"),
 ]
-
-# What a hint must not give away.
 SECRETS = ["autograd", "repeat_interleave", "+=", "kernel_size=4", "28, 14", "is 13"]

@@ -1,5 +1,3 @@
-"""Plausible wrong answers to the exercises of notebook 12, and what their hint must contain."""
-
 WRONG = [
     ("12.1", ("each + (rank < left)", "each"), "not add up .*batch of 33"),
     ("12.1", ("each + (rank < left)", "batch / count"), "whole numbers"),
@@ -11,6 +9,5 @@ WRONG = [
     ("12.3", (" + (means - mean) ** 2", ""), "that is variance too"),
     ("12.3", ("(weights * means).sum()", "means.mean()"), "Larger shares count"),
     ("12.3", ("mean, variance\n", "mean, variance / (1 - 1 / counts.sum())\n"), "by one"),
-    ("12.3", ("(weights * (variances +", "variances.mean() + (weights * ("), "Larger shares count"),
 ]
 SECRETS = ["* count", "// count", "(means - mean)", "zip(", "sum(sizes)", "* size"]
