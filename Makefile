@@ -15,9 +15,11 @@ TORCH ?= auto
 ARGS ?= --preset classroom
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --constraint constraints.txt
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-# Two processes with a thread each; a file's tests, or a notebook's cells, stay in one process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+NOTEBOOKS := $(shell ls -r notebooks/*.ipynb)
+# Two processes with a thread each; a file's tests, or a notebook's cells, stay in one process. What
+# takes long, the later notebooks, begins first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+NBVAL := --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 
 .PHONY: train lab anew changes test unit nbval lint format handout notebooks results bench
 
@@ -34,15 +36,14 @@ changes: .venv/installed
 	$(BIN)/python -m notebooks changes
 
 test: .venv/with-test
-	@echo "All tests, then all notebooks again: 10 minutes on 2 cores."
-	$(PYTEST) tests --durations=5
-	@$(MAKE) nbval
+	@echo "All notebooks again, and all tests: about 10 minutes on 2 cores."
+	$(PYTEST) $(NBVAL) $(NOTEBOOKS) tests
 
 unit: .venv/with-test
 	$(PYTEST) -m "not slow" tests
 
 nbval: .venv/with-test
-	$(PYTEST) --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times $(NOTEBOOKS)
+	$(PYTEST) $(NBVAL) $(NOTEBOOKS)
 
 lint: .venv/with-dev
 	$(BIN)/ruff format --check .
