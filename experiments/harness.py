@@ -1,4 +1,4 @@
-"""How a study's runs are made: a process each, some at a time, resumed where they were stopped."""
+"""How a study's runs are made: some at a time, in processes, resumed where they were stopped."""
 
 import multiprocessing
 import statistics

@@ -73,8 +73,10 @@ def make_second_judge(out: Path) -> None:
     """
     learned, held_out = load_source("mnist").split()
     others, known = learned.pixels.tensor_split([judging.LEARNED])
-    torch.manual_seed(SECOND_SEED)  # of the first weights
-    network, random = second_judge.new_network(), torch.Generator().manual_seed(SECOND_SEED)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SECOND_SEED)  # of the first weights
+        network = second_judge.new_network()
+    random = torch.Generator().manual_seed(SECOND_SEED)
     fit(network, known, learned.labels[judging.LEARNED :], random, SECOND_EPOCHS, SECOND_RATE)
     state = network.requires_grad_(False).half().state_dict()
     reference = second_judge.gaussian(network.float(), others)  # of the weights as stored

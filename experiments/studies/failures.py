@@ -7,7 +7,6 @@
 Nothing is averaged here: all is of G itself. A run that diverges ends before its chart does.
 """
 
-import contextlib
 import math
 
 import numpy as np
@@ -79,8 +78,11 @@ def execute(key: Key) -> Result:
     case = CASES[key["name"], key["seed"]]
     training = new_training(case.variant, case.config, fewer(load_images(case.config), case.images))
     chart = Chart(training)
-    with contextlib.suppress(Diverged):
+    try:
         training.run(on_report=chart)
+    except Diverged:
+        if not chart.moments:  # nothing to keep but that
+            raise
     files = {}
     if case not in HEALTHY[1:]:
         files[f"failures/{case.picture}"] = plots.mosaic_png(torch.cat(chart.moments), columns=16)

@@ -9,6 +9,7 @@ from wrong_answers.diagnosing import RIGHT
 
 from dcgan_utils.data import Images
 from dcgan_utils.exercises import diagnosing
+from dcgan_utils.health import Diverged
 from experiments import network_edits, store
 from experiments.failure_cases import HEALTHY, SICK, TREATED, fewer
 from experiments.studies import cures, failures
@@ -103,3 +104,10 @@ def test_the_study_of_cures(run, monkeypatch):
     plain, cured = run("cures", "--only", *cells, "--seeds", "20")
     assert (plain["treatment"], cured["treatment"]) == ("nothing", "augmentation")
     assert plain["distance"] != cured["distance"] and plain["steps"] == cured["steps"] == "2"
+
+
+def test_a_run_that_diverges_at_once_says_so(monkeypatch):
+    hot = replace(SICK[6], settings={**SICK[6].settings, **TINY, "learning_rate": 1e10})
+    monkeypatch.setitem(failures.CASES, (hot.name, "0"), hot)
+    with pytest.raises(Diverged):
+        failures.execute({"name": hot.name, "seed": "0"})
