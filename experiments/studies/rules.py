@@ -156,16 +156,18 @@ def picture(rows: Sequence[Row], base: str = "fast", column: str = "distance") -
     """Draw every run of a part as a dot on one axis of distance, a line for each variant."""
     variants = [v for v in PARTS[base] if select(rows, base=base, variant=v.name)]
     recipe = numbers(select(rows, base=base, variant=variants[0].name), column)
+    names = dict.fromkeys(PARTS, "the recipe as it is") | {"ladder": "the published recipe"}
     ax = plt.subplots(figsize=(9, 0.165 * len(variants) + 1.1))[1]  # to fit on a screen
     ax.axvspan(min(recipe), max(recipe), color=plots.COLORS["real"], alpha=0.2, lw=0)
-    ax.axvline(statistics.mean(recipe), color=plots.COLORS["real"], label="the recipe as it is")
+    ax.axvline(statistics.mean(recipe), color=plots.COLORS["real"], label=names[base])
     for place, variant in enumerate(variants):
         own = select(rows, base=base, variant=variant.name)
         for collapsed, marker in (("0", "o"), ("1", "x")):
             values = numbers(select(own, collapsed=collapsed), column)
             ax.plot(values, [place] * len(values), marker, color=plots.COLORS["fake"], ms=6)
     ax.plot([], [], "o", color=plots.COLORS["fake"], label="one run")
-    ax.plot([], [], "x", color=plots.COLORS["fake"], label="one run that collapsed")
+    if select(rows, base=base, collapsed="1"):
+        ax.plot([], [], "x", color=plots.COLORS["fake"], label="one run that collapsed")
     ax.set_yticks(range(len(variants)), [variant.name for variant in variants], fontsize=10)
     for before, (one, other) in enumerate(zip(variants, variants[1:])):
         if one.rule != other.rule:
@@ -178,7 +180,10 @@ def picture(rows: Sequence[Row], base: str = "fast", column: str = "distance") -
         "published": "At the paper's own rate, after four epochs: the same few ruin everything",
     }
     ax.set_title(titles[base])
-    ax.legend(loc="center" if base == "ladder" else "upper right", fontsize=10)
+    if base == "ladder":  # within a decade
+        ax.set_xticks([10, 20, 50], ["10", "20", "50"])
+        ax.minorticks_off()
+    ax.legend(loc=(0.46, 0.35) if base == "ladder" else "upper right", fontsize=10)
     return ax
 
 
