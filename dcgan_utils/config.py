@@ -44,6 +44,7 @@ class Config:
     seed: int = 0  # everything random follows from it
     device: str = "auto"  # auto (CUDA, else MPS, else CPU), or a PyTorch device such as cuda:1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware gains
+    threads: int | None = None  # that a CPU computes with; None: 1 up to 32x32, else all
     record_every: int = 1  # steps between two recorded rows of metrics
     frames: int = 24  # pictures in the animation, dense at first, then sparser
     samples: int = 64  # images in each picture; with labels, a row of them for each class
@@ -59,7 +60,9 @@ class Config:
         counts = "latent_size width batch_size epochs samples record_every checkpoint_every"
         for name in counts.split():
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more, or None")
+        for name in ("steps", "threads"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1, name, value, "1 or more, or None")
         for name, least in (("frames", 2), ("keep_checkpoints", 0)):
             value = getattr(self, name)
             _require(least <= value <= 1000, name, value, f"{least} to 1000")

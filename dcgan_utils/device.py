@@ -12,6 +12,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Literal
 
 import torch
@@ -23,7 +24,11 @@ from .config import Config, UserError
 
 
 def decide_device(config: Config) -> Config:
-    """Return the settings with the device and the precision that "auto" means; or `UserError`."""
+    """Return the settings with the device, precision and threads in use; or `UserError`.
+
+    Small networks get one thread: more wait for each other hundreds of times a step, and beside a
+    busy program each such wait lasts until that program has had its turn.
+    """
     device, count = choose_device(config.device), world_size()
     if config.batch_size % count:
         batch = f"batch_size is {config.batch_size}, but there are {count} processes"
@@ -33,7 +38,23 @@ def decide_device(config: Config) -> Config:
         lacking = f"device is {str(device)!r}, but process {local + 1} here needs a GPU of its own"
         raise UserError(f"{lacking}; allowed: cuda, for {there} processes here at most, or cpu.")
     precision = choose_precision(config.precision, device)
-    return dataclasses.replace(config, device=str(device), precision=precision)
+    threads = config.threads or (1 if config.image_size <= 32 else torch.get_num_threads())
+    return dataclasses.replace(config, device=str(device), precision=precision, threads=threads)
+
+
+@contextlib.contextmanager
+def computing_with(config: Config) -> Iterator[Executor | None]:
+    """Compute with the settings' threads; yield one more, if it is one and a core is left."""
+    before, one = torch.get_num_threads(), config.threads == 1 and config.device == "cpu"
+    torch.set_num_threads(config.threads or before)
+    try:
+        if one and before > 1 and world_size() == 1:
+            with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as second:
+                yield second
+        else:
+            yield None
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose_device(name: str) -> torch.device:
@@ -116,14 +137,14 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     if device.type == "cpu":
-        name = cpu_capabilities().get("cpu_name", platform.machine())
-        return f"cpu ({name}, {torch.get_num_threads()} threads)"
+        return f"cpu ({cpu_capabilities().get('cpu_name', platform.machine())})"
     return device.type
 
 
-def environment(device: torch.device) -> str:
-    """Return what the last bits of a result depend on, besides settings, data and seed."""
-    return f"PyTorch {torch.__version__}, {device_name(device)}, {world_size()} process(es)"
+def environment(config: Config) -> str:
+    """Return what the last bits of a result depend on, besides data, seed and other settings."""
+    there = f"{device_name(torch.device(config.device))}, {config.threads} thread(s)"
+    return f"PyTorch {torch.__version__}, {there}, {world_size()} process(es)"
 
 
 # Several processes, started by torchrun. Each takes its share of every batch, and all step along

@@ -174,7 +174,7 @@ def load_training(
         plausible = state["step"] >= 0 and state["seconds"] >= 0
         if not plausible or state["history"].shape[1:] != (len(state["columns"]),):
             raise ValueError("its numbers do not fit together")
-        before, now = state["environment"], environment(training.device)
+        before, now = state["environment"], environment(training.config)
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         if isinstance(error, UserError):
             raise

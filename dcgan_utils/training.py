@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 import torch
@@ -38,23 +39,35 @@ def discriminator_step(
     precision: str = "float32",
     penalized: bool = True,
     random: torch.Generator | None = None,
+    twin: nn.Module | None = None,
+    second: Executor | None = None,
 ) -> dict[str, Tensor]:
     """Make the discriminator better at telling real images from fake ones, once.
 
     Goodfellow et al. (2014), algorithm 1. `real` and `fake`, (B, C, S, S) in [-1, 1], are separate
     batches, so that batch norm never mixes their statistics; no gradient reaches what made `fake`.
     `labels`, (B,) int64, are of both. The penalty, if any, counts where `penalized`, and its random
-    numbers come from `random`. Returns scalars, still on the device: the loss without the penalty,
-    D's mean score of real images and of generated ones before the step (usually D(x) and D(G(z))),
-    and what else the objective reports.
+    numbers come from `random`. A second thread, if there is one, takes the generated images at the
+    same time, with the `twin` of D (see `twin_of`), and with the same result. Returns scalars,
+    still on the device: the loss without the penalty, D's mean score of real images and of
+    generated ones before the step (usually D(x) and D(G(z))), and what else the objective reports.
     """
 
-    def outputs_for(images: Tensor) -> Tensor:
-        return discriminator(images, *(() if labels is None else (labels,))).float()
+    def outputs_for(images: Tensor, network: nn.Module = discriminator) -> Tensor:
+        with autocast(real.device, precision):
+            return network(images, *(() if labels is None else (labels,))).float()
 
-    fake = fake.detach()
-    with autocast(real.device, precision):
-        on_real, on_fake = outputs_for(real), outputs_for(fake)
+    def both(of_real: Callable[[], Any], of_fake: Callable[[], Any]) -> tuple[Any, Any]:
+        if second is None or twin is None:
+            return of_real(), of_fake()
+        later = second.submit(of_fake)
+        return of_real(), later.result()
+
+    fake, for_fake = fake.detach(), discriminator if twin is None else twin
+    outputs = both(lambda: outputs_for(real), lambda: outputs_for(fake, for_fake))
+    on_real, on_fake = outputs
+    if twin is not None:  # the way back has two parts as well, from the outputs on
+        on_real, on_fake = (output.detach().requires_grad_() for output in outputs)
     loss = objective.discriminator_loss(on_real, on_fake)
     reported = {
         "loss_d": loss.detach(),
@@ -70,9 +83,34 @@ def discriminator_step(
         loss = loss + objective.penalty_every * penalty
     optimizer.zero_grad()
     loss.backward()
+    if twin is not None:
+        both(lambda: outputs[0].backward(on_real.grad), lambda: outputs[1].backward(on_fake.grad))
+        follow_twin(discriminator, twin)
     optimizer.step()
     objective.constrain(discriminator)
     return reported
+
+
+def twin_of(discriminator: nn.Module) -> nn.Module:
+    """Return a network of the same parameters, whose running statistics are its last batch's."""
+    shared: Any = {id(parameter): parameter for parameter in discriminator.parameters()}
+    twin = copy.deepcopy(discriminator, shared)
+    for layer in _normalizing(twin):
+        layer.momentum = 1.0
+    return twin
+
+
+def follow_twin(discriminator: nn.Module, twin: nn.Module) -> None:
+    """Let running statistics take in the twin's batch, as if D had seen it itself."""
+    for own, other in zip(_normalizing(discriminator), _normalizing(twin)):
+        if own.training:
+            own.running_mean.lerp_(other.running_mean, own.momentum)
+            own.running_var.lerp_(other.running_var, own.momentum)
+            own.num_batches_tracked += 1
+
+
+def _normalizing(network: nn.Module) -> list[Any]:
+    return [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
 
 
 def generator_step(
@@ -170,6 +208,9 @@ class Training:
         self._share = slice(devices.rank() * own, (devices.rank() + 1) * own)
         self._averaging_g = devices.averaging(self.generator)  # of gradients, over the processes
         self._averaging_d = devices.averaging(self.discriminator)
+        alone = not (self.own_networks or config.spectral_norm or devices.world_size() > 1)
+        self._twin = twin_of(self.discriminator) if alone else None
+        self._second: Executor | None = None  # a thread, while there is one: see `run`
 
         classes = len(images.classes) if config.conditional else 0
         self.columns, self.fixed_labels = round(config.samples**0.5), None  # of the pictures
@@ -203,6 +244,7 @@ class Training:
                 z = self._draw_latents(config.batch_size)[self._share]
                 fake = self._averaging_g(z, *inputs)
             how |= {"labels": labels, "random": self.random}
+            how |= {"twin": self._twin, "second": self._second}
             how["penalized"] = number % objective.penalty_every == 0
             optimizer = self.optimizers["discriminator"]
             of_d |= discriminator_step(self._averaging_d, optimizer, real, fake, **how)
@@ -251,8 +293,8 @@ class Training:
         def is_due(every: int) -> bool:
             return self.step % every == 0 or self.step in (self.total, max(self.total, end))
 
-        self._keep_frame(schedule)
-        with exact, _signals_noted() as signals:
+        with exact, _signals_noted() as signals, self._threads():
+            self._keep_frame(schedule)
             while self.step < end and not devices.on_any_process(stop or bool(signals)):
                 values, real, fake = self.train_step()
                 values = devices.mean_over_processes(values)
@@ -274,6 +316,14 @@ class Training:
                 self._require_finite()
                 raise StoppedBetweenSteps(self.step, self.total)
         return self.step >= self.total
+
+    @contextlib.contextmanager
+    def _threads(self) -> Iterator[None]:
+        try:
+            with devices.computing_with(self.config) as self._second:
+                yield
+        finally:
+            self._second = None
 
     def _keep_frame(self, schedule: list[int]) -> None:
         if self.step in schedule and self.step not in self.frames:
@@ -302,7 +352,7 @@ class Training:
             "config": dataclasses.asdict(self.config),
             "data": self.images.identity,
             "own networks": self.own_networks,
-            "environment": devices.environment(self.device),
+            "environment": devices.environment(self.config),
             "step": self.step,
             "seconds": self.seconds,
             "generator": self.generator.state_dict(),

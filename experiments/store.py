@@ -41,7 +41,7 @@ def this_machine(threads: int) -> dict[str, str]:
     """Return the cells that name this machine; PyTorch's version without the wheel's suffix."""
     device = choose_device("auto")
     return {
-        "device": re.sub(r", \d+ threads\)$", ")", device_name(device)),
+        "device": device_name(device),
         "threads": str(threads),
         "number_format": choose_precision("auto", device),
         "torch": torch.__version__.split("+")[0],

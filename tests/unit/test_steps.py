@@ -1,6 +1,8 @@
 """The two training steps against a plain PyTorch loop with a sigmoid and `BCELoss`."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from dcgan_utils.config import preset
 from dcgan_utils.losses import cross_entropy, non_saturating
 from dcgan_utils.networks import Discriminator, Generator, initialize_weights
 from dcgan_utils.sampling import draw_latents
-from dcgan_utils.training import discriminator_step, generator_step
+from dcgan_utils.training import discriminator_step, generator_step, twin_of
 
 
 def setting(classes):
@@ -54,23 +56,27 @@ def plain_step(generator, discriminator, real, z, labels, real_label):
     return {name: number.detach() for name, number in zip(names, numbers)}, gradients
 
 
-def our_step(generator, discriminator, real, z, labels, real_label):
+def our_step(generator, discriminator, real, z, labels, real_label, beside):
     optimizer_d, optimizer_g = adam(discriminator), adam(generator)
     fake, objective = generator(z, labels), non_saturating(preset("smoke", real_label=real_label))
-    of_d = discriminator_step(discriminator, optimizer_d, real, fake, labels, objective)
+    with ThreadPoolExecutor(1) as second:
+        how = {"twin": twin_of(discriminator), "second": second} if beside else {}
+        of_d = discriminator_step(discriminator, optimizer_d, real, fake, labels, objective, **how)
     gradients = gradients_of(discriminator)
     return of_d | generator_step(generator, discriminator, optimizer_g, fake, labels), gradients
 
 
+@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize(("real_label", "classes"), [(1.0, 0), (0.9, 3)])
-def test_steps_agree_with_a_plain_loop(real_label, classes):
+def test_steps_agree_with_a_plain_loop(real_label, classes, beside):
+    """Running statistics included; `beside` lets a second thread take the generated images."""
     (generator, discriminator), real, z, labels = setting(classes)
     if classes:
         others = discriminator(real, labels.roll(1))
         assert not torch.equal(discriminator(real, labels), others), "labels are heeded"
     plain_g, plain_d = copy.deepcopy(generator), copy.deepcopy(discriminator)
     expected = plain_step(plain_g, plain_d, real, z, labels, real_label)
-    found = our_step(generator, discriminator, real, z, labels, real_label)
+    found = our_step(generator, discriminator, real, z, labels, real_label, beside)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     for ours, theirs in ((generator, plain_g), (discriminator, plain_d)):
         torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=0, atol=1e-5)
@@ -93,3 +99,35 @@ def test_a_generator_may_have_layers_that_do_not_learn(new_training):
     before = first.requires_grad_(False).clone()
     training.train_step()
     assert torch.equal(first, before)
+
+
+def test_a_small_run_ends_the_same_whatever_threads_there_are(new_training):
+    """Its operations have one thread each; with a core to spare, D's halves have two."""
+    ends, threads = [], []
+    for available in (1, 2, 3):
+        training = new_training(precision="float32")
+        training._twin.register_forward_hook(lambda *_: threads.append(threading.get_ident()))
+        torch.set_num_threads(available)
+        try:
+            training.run(steps=3)
+            assert torch.get_num_threads() == available, "as before"
+        finally:
+            torch.set_num_threads(1)
+        ends.append([n.state_dict() for n in (training.generator, training.discriminator)])
+    torch.testing.assert_close(ends[1:], [ends[0]] * 2, rtol=0, atol=0)
+    here = [thread == threading.get_ident() for thread in threads]
+    assert here == [True] * 3 + [False] * 6
+
+
+def test_threads_are_settings_that_a_run_keeps(new_training):
+    used = []
+    try:
+        torch.set_num_threads(2)
+        large = new_training(image_size=64, width=4, batch_size=4)
+        assert [new_training().config.threads, large.config.threads] == [1, 2]
+        large.generator.register_forward_hook(lambda *_: used.append(torch.get_num_threads()))
+        torch.set_num_threads(1)  # as in another process, which goes on with it
+        large.run(steps=1)
+    finally:
+        torch.set_num_threads(1)
+    assert set(used) == {2}
