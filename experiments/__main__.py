@@ -18,7 +18,7 @@ from .makers import MAKERS
 ROOT = Path(__file__).parents[1]
 STUDIES = (
     *("seeds", "recipes", "rules", "failures", "cures", "latent", "conditional", "features"),
-    *("speed", "processes"),
+    *("tutorials", "speed", "processes"),
 )
 
 

@@ -1,8 +1,10 @@
-"""The program that most DCGAN tutorials on MNIST run, written plainly; `studies/speed.py` times it.
+"""The program that most DCGAN tutorials on MNIST run, written plainly.
 
 It has the course's networks, but trains them as those programs do, in contiguous float32: Pillow
 transforms every image anew in each epoch, in two worker processes; D ends in a sigmoid; G's step
 also computes D's weight gradients, which it does not use; and each step reads six values.
+`studies/speed.py` times it with the paper's range and first weights, `studies/tutorials.py` trains
+it as it stands.
 """
 
 from itertools import chain, islice, repeat
@@ -11,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from torchvision import datasets, transforms
 
 from dcgan_utils.config import Config
@@ -20,13 +22,21 @@ from dcgan_utils.device import choose_device
 from dcgan_utils.networks import Discriminator, Generator
 
 LEARNING_RATE = 0.0002
+MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's gray levels, by which these programs normalize
 
 
-def digits(size: int, fit: str) -> Dataset:
+def digits(size: int, fit: str, mean: float = 0.5, deviation: float = 0.5) -> Dataset:
     """Return MNIST's 60,000 training digits, each transformed whenever it is asked for."""
     bring = transforms.Pad((size - 28) // 2) if fit == "pad" else transforms.Resize(size)
-    steps = [bring, transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+    steps = [bring, transforms.ToTensor(), transforms.Normalize((mean,), (deviation,))]
     return datasets.MNIST(data_root(), train=True, transform=transforms.Compose(steps))
+
+
+def all_digits(size: int) -> Dataset:
+    """Return MNIST's 70,000 digits as these programs take them."""
+    known = digits(size, "resize", MEAN, DEVIATION)
+    test: Any = datasets.MNIST(data_root(), train=False, transform=known.transform)  # type: ignore
+    return ConcatDataset([known, test])
 
 
 def weights_init(module: Any) -> None:
@@ -42,7 +52,7 @@ def weights_init(module: Any) -> None:
 class Tutorial:
     """One run of the program, on pairs of an image (1, S, S) in [-1, 1] and a label, not used."""
 
-    def __init__(self, dataset: Dataset, config: Config):
+    def __init__(self, dataset: Dataset, config: Config, initialized: bool = True):
         torch.manual_seed(config.seed)
         size, width = config.image_size, config.width
         self.device, self.nz = choose_device(config.device), config.latent_size
@@ -50,8 +60,9 @@ class Tutorial:
         self.batches = chain.from_iterable(repeat(self.loader))  # epoch after epoch
         self.netG = Generator(size, 1, self.nz, width).to(self.device)
         self.netD = nn.Sequential(Discriminator(size, 1, width), nn.Sigmoid()).to(self.device)
-        self.netG.apply(weights_init)
-        self.netD.apply(weights_init)
+        if initialized:
+            self.netG.apply(weights_init)
+            self.netD.apply(weights_init)
         self.criterion = nn.BCELoss()
         self.optimizerD = Adam(self.netD.parameters(), LEARNING_RATE, (0.5, 0.999))
         self.optimizerG = Adam(self.netG.parameters(), LEARNING_RATE, (0.5, 0.999))

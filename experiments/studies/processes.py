@@ -1,9 +1,10 @@
-"""Is a run faster with several processes?
+"""What do threads and processes bring, on an idle machine and on a busy one?
 
-Three ways to use two cores take turns, each in new processes, on the embedded digits; some beside a
-program that keeps one of the cores busy.
+Four ways to use two cores take turns, each in new processes, on the embedded digits, beside none,
+one or two programs that keep a core busy each.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,11 +19,18 @@ from ..harness import Key, Result, Study
 from .speed import median, ratios, seconds_of, started
 
 STEPS = {"classroom": 60, "mnist64": 4}  # that one timing takes
-WAYS = {(1, 1): "1 process, 1 thread", (1, 2): "1 process, 2 threads", (2, 1): "2 processes"}
+WAYS = {  # processes, threads of each, and whether each operation is to use them all
+    "by default": (1, 2, False),
+    "1 thread": (1, 1, True),
+    "2 threads": (1, 2, True),
+    "2 processes": (2, 1, True),
+}
+BUSY = {"classroom": (0, 1, 2), "mnist64": (0, 1)}  # other programs
 PLAN = [
-    {"setting": setting, "busy": busy, "turn": str(turn)}
-    for setting, busy in (("classroom", ""), ("mnist64", ""), ("classroom", "yes"))
-    for turn in range(5)
+    {"setting": setting, "busy": str(busy), "turn": str(turn)}
+    for setting in BUSY
+    for busy in BUSY[setting]
+    for turn in range(3)
 ]
 
 
@@ -32,10 +40,11 @@ def loopback_bytes() -> int:
     return sum(counted[name].bytes_sent for name in ("lo", "lo0") if name in counted)
 
 
-def time_here(setting: str, steps: int) -> None:
+def time_here(setting: str, steps: int, threads: int | None) -> None:
     """Print a preset's images per second, and bytes a step, as one of the processes there are."""
     with joined():
-        config = preset(setting, data="embedded", average=0.0, frames=2, samples=1, steps=10**6)
+        own = {"threads": threads, "average": 0.0, "frames": 2, "samples": 1, "steps": 10**6}
+        config = preset(setting, data="embedded", **own)
         run, _ = started("course", config)
         run(3)
         sent = loopback_bytes()
@@ -44,62 +53,62 @@ def time_here(setting: str, steps: int) -> None:
             print(f"{pace:.1f} {(loopback_bytes() - sent) / steps:.0f}")
 
 
-def time_once(setting: str, processes: int, threads: int) -> dict[str, object]:
+def time_once(setting: str, way: str) -> dict[str, object]:
     """Return one timing's row; what the processes say when they fail is on the terminal."""
+    processes, threads, all_of_them = WAYS[way]
     command = [sys.executable, "-m"]
     if processes > 1:
         command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     command += ["experiments.studies.processes", setting, str(STEPS[setting])]
+    command += [str(threads)] * all_of_them
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     pace, sent = subprocess.check_output(command, env=environment, text=True).split()[-2:]
-    row = {"processes": processes, "threads_each": threads, "images_per_second": pace}
+    row = {"way": way, "images_per_second": pace}
     return row | {"bytes_a_step": sent if processes > 1 else 0}
 
 
 def execute(key: Key) -> Result:
-    """Time the three ways in turn, beside a busy program if the key says so."""
-    program = "while True: pass" if key["busy"] else ""
-    with subprocess.Popen([sys.executable, "-c", program]) as other:
-        try:
-            return Result({"processes": [time_once(key["setting"], *way) for way in WAYS]})
-        finally:
-            other.kill()  # before it is waited for
+    """Time the ways in turn, beside as many busy programs as the key says."""
+    with contextlib.ExitStack() as others:
+        for _ in range(int(key["busy"])):
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            others.enter_context(other)
+            others.callback(other.kill)  # before it is waited for
+        return Result({"processes": [time_once(key["setting"], way) for way in WAYS]})
 
 
 def lines_of(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of one machine's table: images per second, and ratios turn by turn."""
-    lines = [["preset", "run as", "images per second", "ratio", "MB sent a step"]]
-    for setting in dict.fromkeys(row["setting"] for row in rows):
-        timed = store.select(rows, setting=setting)
-        base = store.numbers(store.select(timed, processes=1, threads_each=2), "images_per_second")
-        for (processes, threads), called in WAYS.items():
-            own = store.select(timed, processes=processes, threads_each=threads)
-            pace = store.numbers(own, "images_per_second")
-            cells = [median(pace, ".0f"), median(ratios(base, pace), ".2f", extremes=True)]
-            sent = median(store.numbers(own, "bytes_a_step", 1e-6), ".1f")
-            lines.append([setting, called, *cells, sent if processes > 1 else "0"])
+    lines = [["preset", "busy programs", *WAYS, "by default / 2 threads", "MB sent a step"]]
+    for setting, busy in dict.fromkeys((row["setting"], row["busy"]) for row in rows):
+        own = store.select(rows, setting=setting, busy=busy)
+        paces = {w: store.numbers(store.select(own, way=w), "images_per_second") for w in WAYS}
+        cells = [median(pace, ".0f") for pace in paces.values()]
+        gain = median(ratios(paces["2 threads"], paces["by default"]), ".2f", extremes=True)
+        sent = store.numbers(store.select(own, way="2 processes"), "bytes_a_step", 1e-6)
+        lines.append([setting, busy, *cells, gain, median(sent, ".1f")])
     return lines
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of an idle and of a busy machine; their lines name the threads."""
-    rows = [row | {"data": "embedded digits", "threads": ""} for row in store.read("processes")]
-    names = {"processes": "", "processes_busy": "yes"}
-    return {n: store.table(store.select(rows, busy=busy), lines_of) for n, busy in names.items()}
+    """Return the table of images per second."""
+    rows = [row | {"data": "embedded digits"} for row in store.read("processes")]
+    return {"processes": store.table(rows, lines_of)}
 
 
 STUDY = Study(
     name="processes",
-    question="Is a run faster with several processes?",
+    question="What do threads and processes bring, on an idle machine and on a busy one?",
     notebook="12",
     plan=PLAN,
     execute=execute,
     tables=tables,
-    minutes=0.5,
+    minutes=0.7,
     files=("processes",),
     threads=2,
     jobs=1,
 )
 
 if __name__ == "__main__":
-    time_here(sys.argv[1], int(sys.argv[2]))
+    given = sys.argv[3:]
+    time_here(sys.argv[1], int(sys.argv[2]), int(given[0]) if given else None)

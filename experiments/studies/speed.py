@@ -39,9 +39,12 @@ EQUAL = dataclasses.replace(
     SETTINGS["speed-classroom"], learning_rate=LEARNING_RATE, average=0.0, steps=STEPS
 )
 JUDGED = 5000  # samples
-RUNS = {"speed-classroom": 5, "speed-mnist64": 5, "startup": 5, "equal": 3}  # turns, or seeds
+RUNS = {"speed-classroom": 5, "speed-mnist64": 5, "startup": 5, "digits": 3, "equal": 3}
+# of turns, or seeds
 PLAN = [{"part": part, "run": str(run)} for part, runs in RUNS.items() for run in range(runs)]
 SECONDS = 10.0  # of one timing of speed
+LOOKS = 100  # steps from one look at the digits to the next
+READABLE = 0.8  # the classifier's mean top probability from which on samples count as digits
 SIZE = 4096  # of the matrices
 KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
 START = ["train", "--preset", "classroom", "--data", "mnist", "--steps", "1", "--judge", "0"]
@@ -73,13 +76,16 @@ def steps_per_second(run: Callable[[int], object]) -> float:
 
 
 def time_training(program: str, config: Config) -> dict[str, float]:
-    """Return a program's pace, and its work for an image in GFLOP."""
+    """Return a program's pace, its work for an image in GFLOP, and its largest memory in MB."""
+    import resource  # which Windows does not have
+
     run, _ = started(program, config)
     pace = config.batch_size * steps_per_second(run)
     with FlopCounterMode(display=False) as counter:  # a multiply-add is two operations
         run(1)
     gflop = counter.get_total_flops() / config.batch_size / 1e9
-    return {"gflop": gflop, "images_per_second": pace}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # from kB, as Linux counts
+    return {"gflop": gflop, "images_per_second": pace, "memory": memory}
 
 
 def time_product(kind: str) -> float:
@@ -103,6 +109,21 @@ def time_start() -> dict[str, float]:
     raise RuntimeError("The train command ended without a first step.")
 
 
+def time_digits(seed: int) -> dict[str, float]:
+    """Return the seconds of `classroom` to readable samples, to a distance of 10, and to the end.
+
+    Without the program's start; drawing and judging are not counted.
+    """
+    training = Training(config := preset("classroom", data="mnist", seed=seed), load_images(config))
+    found: dict[str, float] = {}
+    while training.step < training.total:
+        training.run(steps=LOOKS)
+        seen = judged(draw(training.sampler, config, JUDGED))
+        reached = {"readable": seen["top_probability"] >= READABLE, "10": seen["distance"] <= 10}
+        found = {name: training.seconds for name in reached if reached[name]} | found
+    return found | {"end": training.seconds}
+
+
 def train_equally(program: str, seed: int) -> dict[str, float]:
     """Train for an epoch with the tutorials' settings; return seconds and the judge's distance."""
     config = dataclasses.replace(EQUAL, seed=seed)
@@ -117,6 +138,8 @@ def execute(key: Key) -> Result:
     if part == "startup":
         time_start()  # brings programs and data into memory
         found = {"": time_start()}
+    elif part == "digits":
+        found = {"": in_fresh_process(time_digits, int(key["run"]))}
     elif part == "equal":
         found = {p: in_fresh_process(train_equally, p, int(key["run"])) for p in PROGRAMS}
     else:
@@ -155,7 +178,7 @@ def ratios(before: Sequence[float], after: Sequence[float], factor: float = 1) -
 def speed_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of speeds."""
     lines = [["setting", "program", "images per second", "ratio", "GFLOP an image"]]
-    lines[0] += ["share of the float32 product", "of the bf16 product"]
+    lines[0] += ["share of the float32 product", "of the bf16 product", "peak memory"]
     for setting in dict.fromkeys(row["setting"] for row in rows):
         own = store.select(rows, setting=setting)
         base = values(own, "images_per_second", program="tutorial")
@@ -167,7 +190,8 @@ def speed_lines(rows: list[store.Row]) -> list[list[str]]:
             for kind in KINDS:
                 shares = ratios(values(own, f"product {kind}"), pace, work)
                 line.append(median(shares, ".0%") if shares else "not available")
-            lines.append(line)
+            memory = values(own, "memory", program=program)
+            lines.append([*line, f"{median(memory, '.0f')} MB" if memory else "-"])
     return lines
 
 
@@ -176,6 +200,16 @@ def startup_lines(rows: list[store.Row]) -> list[list[str]]:
     found = values(rows, "seconds")
     cells = [f"{value:.1f}" for value in (statistics.median(found), min(found), max(found))]
     return [["seconds to the first step", "least", "largest", "starts"], [*cells, str(len(found))]]
+
+
+def digits_lines(rows: list[store.Row]) -> list[list[str]]:
+    """Return the lines of the table of waits."""
+    lines = [["seconds to", "seeds that got there", "median"]]
+    names = {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
+    for name, words in names.items():
+        found = values(rows, name)
+        lines.append([words, str(len(found)), median(found, ".0f", True)])
+    return lines
 
 
 def equal_lines(rows: list[store.Row]) -> list[list[str]]:
@@ -197,6 +231,7 @@ def tables() -> dict[str, str]:
     return {
         "bench_speed": store.table(speeds, speed_lines),
         "bench_startup": store.table(store.select(rows, part="startup"), startup_lines),
+        "bench_digits": store.table(store.select(rows, part="digits"), digits_lines),
         "bench_equal": store.table(store.select(rows, part="equal"), equal_lines),
     }
 
