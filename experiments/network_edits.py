@@ -80,6 +80,26 @@ def layer_norm(layers: nn.Sequential) -> nn.Sequential:
     return replaced(layers, nn.BatchNorm2d, lambda norm: nn.GroupNorm(1, norm.num_features))
 
 
+class HalfBatchNorm(nn.BatchNorm2d):
+    """Batch norm over each half of a batch, as on two processes that keep their statistics."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (B, C, H, W), normalized."""
+        halves = x.chunk(2) if self.training else [x]
+        return torch.cat([super(HalfBatchNorm, self).forward(half) for half in halves])
+
+
+def half_batches(layers: nn.Sequential) -> nn.Sequential:
+    """Normalize over half a batch; γ stays as it was drawn."""
+
+    def halve(norm: nn.BatchNorm2d) -> nn.Module:
+        half = HalfBatchNorm(norm.num_features)
+        half.load_state_dict(norm.state_dict())
+        return half
+
+    return replaced(layers, nn.BatchNorm2d, halve)
+
+
 def norm_at_end(layers: Layers) -> nn.Sequential:
     """Batch norm also at G's output."""
     return nn.Sequential(*layers[:-1], nn.BatchNorm2d(layers[-2].out_channels), layers[-1])
