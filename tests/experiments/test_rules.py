@@ -149,10 +149,9 @@ def test_without_detach_ds_loss_reaches_g():
 def test_one_batch_mixes_the_statistics():
     seen = []
     for name in ("real and fake in one batch", "one batch, D's step only"):
-        training = small(name)
-        layer = training.discriminator.main[3]
-        layer.register_forward_pre_hook(lambda _, x: seen.append(len(x[0])))
-        training.train_step()
+        run = small(name)
+        run.discriminator.main[3].register_forward_pre_hook(lambda _, x: seen.append(len(x[0])))
+        run.train_step()
     assert seen == [16, 16, 16, 8]  # in D's step and in G's
 
 
