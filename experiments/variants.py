@@ -17,7 +17,7 @@ from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 
 from . import network_edits as edits
-from .training_variants import EvalFrom200, NoDetach, OneBatch
+from .training_variants import EvalFrom200, NoDetach, OneBatch, OneBatchForD
 
 # Half of the classroom preset, and the paper's numbers at its size. Both have an average, which
 # changes nothing in the training itself: G and its average are judged both.
@@ -61,6 +61,7 @@ VARIANTS = [
     Variant("batch norm at G's output", NORM, edit=edits.layers_of("G", edits.norm_at_end)),
     Variant("batch norm at D's input", NORM, edit=edits.layers_of("D", edits.norm_at_start)),
     Variant("real and fake in one batch", NORM, training=OneBatch),
+    Variant("one batch, D's step only", NORM, training=OneBatchForD),
     Variant("ReLU in D", ACTIVATIONS, edit=edits.activation("D", nn.LeakyReLU, nn.ReLU)),
     Variant(
         "LeakyReLU in G",

@@ -238,7 +238,7 @@ def figures() -> dict[str, bytes]:
 STUDY = Study(
     "rules",
     "What is each rule and each number worth?",
-    "03, 05, 07",
+    "02, 03, 05, 07",
     PLAN,
     execute,
     tables,

@@ -148,11 +148,11 @@ def test_without_detach_ds_loss_reaches_g():
 
 def test_one_batch_mixes_the_statistics():
     seen = []
-    training = small("real and fake in one batch")
-    layer = training.discriminator.main[3]
-    layer.register_forward_hook(lambda module, given, _: seen.append(len(given[0])))
-    training.train_step()
-    assert seen == [16, 16]
+    for name in ("real and fake in one batch", "one batch, D's step only"):
+        run = small(name)
+        run.discriminator.main[3].register_forward_pre_hook(lambda _, x: seen.append(len(x[0])))
+        run.train_step()
+    assert seen == [16, 16, 16, 8]  # in D's step and in G's
 
 
 def test_eval_from_step_200():
