@@ -9,6 +9,7 @@ import copy
 import html
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +23,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from .animations import join
-from .layers import conv2d, conv_transpose2d_by_stamping, insert_zeros, output_size, write_counts
+from .layers import output_size, write_counts
 from .plots import COLORS, in_style, new_axes, set_alt_text, tile, to_png
 
 # Numbers in cells: notebook 01. A cell is one unit wide, rows run downwards.
@@ -117,7 +118,7 @@ def _sliding(
 ) -> Axes:
     """Draw the kernel at one place of x (2, H, W), and the output so far."""
     image, given = x  # (H, W) each: the numbers, and 0 for each zero that was filled in
-    output = conv2d(image[None, None], kernel[None, None], stride)[0, 0]
+    output = conv2d(image[None, None], kernel[None, None], stride=stride)[0, 0]
     row, column = divmod(step, output.shape[1])
     top, left = row * stride, column * stride
     height, width = kernel.shape
@@ -146,7 +147,7 @@ def draw_convolution(
 ) -> Axes:
     """Draw one place of a convolution of (H, W) with (K, L): window, kernel, sum, output so far.
 
-    `step` counts the places from 0 on, row by row. What does not fit raises a `UserError`.
+    `step` counts the places from 0 on, row by row.
     """
     names = ("input, padded" if padding else "input", "kernel")
     widened = pad(torch.stack([image, torch.ones_like(image)]), [padding] * 4)
@@ -159,7 +160,8 @@ def draw_zero_insertion(
     """Draw output cell `step` of a fractional-strided convolution, as a convolution."""
     names = ("input, zeros put between and around", "kernel, flipped")
     above, left = (side - 1 - padding for side in kernel.shape)
-    spread = insert_zeros(torch.stack([x, torch.ones_like(x)])[None], stride)[0]
+    spread = x.new_zeros(2, *((size - 1) * stride + 1 for size in x.shape))
+    spread[:, ::stride, ::stride] = torch.stack([x, torch.ones_like(x)])
     widened = pad(spread, [left, left, above, above])
     return _sliding(ax, names, widened, kernel.flip(0, 1), 1, step)
 
@@ -171,7 +173,7 @@ def draw_stamping(
     row, column = divmod(step, x.shape[1])
     top, left = row * stride, column * stride
     so_far = x.where(torch.arange(x.numel()).view_as(x) <= step, 0)
-    canvas = conv_transpose2d_by_stamping(so_far[None, None], kernel[None, None], stride)[0, 0]
+    canvas = conv_transpose2d(so_far[None, None], kernel[None, None], stride=stride)[0, 0]
     rows, columns = (side - 2 * padding for side in canvas.shape)  # of the output, which is framed
     colors = _paint(FILLED_IN, *canvas.shape) | _paint("white", rows, columns, padding, padding)
     colors |= _paint(COLORS["window"], kernel.shape[0], kernel.shape[1], top, left)
@@ -411,7 +413,7 @@ def draw_feature_maps(network: nn.Module, x: Tensor, count: int = 16) -> list[Ax
     return list(axes)
 
 
-# Moments in a row, or chosen by hand: no controls in a stored notebook, they need a running kernel
+# Moments in a row, or chosen by hand
 
 
 def animate(draw: Callable[[int], Axes], count: int, seconds: float = 1.2) -> bytes:
@@ -433,15 +435,21 @@ def sliders(
     """Return an `ipywidgets.VBox`: a column of sliders, and the picture that `draw` makes of them.
 
     They begin at `start`, by default at 0, and go from -limit to limit, or `limit` has the ends of
-    each. An `int` as `step` makes sliders of whole numbers.
+    each. An `int` as `step` makes sliders of whole numbers. A stored notebook can't hold them:
+    outside JupyterLab the picture is drawn once, as they begin.
     """
+    start = start or [0.0] * len(names)
+    if "JPY_SESSION_NAME" not in os.environ:  # Jupyter's server names a notebook to its kernel so
+        draw(list(start))
+        plt.show()
+        return None
     import ipywidgets
 
     ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
     column = [
         kind(value=value, min=low, max=high, step=step, description=name)
-        for name, (low, high), value in zip(names, ends, start or [0.0] * len(names))
+        for name, (low, high), value in zip(names, ends, start)
     ]
     picture = ipywidgets.HTML()
 

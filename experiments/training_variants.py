@@ -79,10 +79,22 @@ class OneBatch(OwnStep):
         loss_d = self.objective.discriminator_loss(d_real, d_fake)
         self.descend(loss_d, "discriminator")
         with autocast(self.device, self.precision):
-            after = self.discriminator(torch.cat([real, fake])).float().chunk(2)[1]
+            after = self.judge_for_g(real, fake).float()
         loss_g = self.objective.generator_loss(after)
         self.descend(loss_g, "generator")
         return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
+
+    def judge_for_g(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return D's logits of the generated images in G's step."""
+        return self.discriminator(torch.cat([real, fake])).chunk(2)[1]
+
+
+class OneBatchForD(OneBatch):
+    """Only D's step mixes the images; G's shows D a batch that is all generated."""
+
+    def judge_for_g(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return D's logits of the generated images in G's step."""
+        return self.discriminator(fake)
 
 
 class NoDetach(OwnStep):

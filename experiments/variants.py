@@ -17,7 +17,7 @@ from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 
 from . import network_edits as edits
-from .training_variants import EvalFrom200, NoDetach, OneBatch
+from .training_variants import EvalFrom200, NoDetach, OneBatch, OneBatchForD
 
 # Half of the classroom preset, and the paper's numbers at its size. Both have an average, which
 # changes nothing in the training itself: G and its average are judged both.
@@ -88,6 +88,10 @@ VARIANTS = [
     Variant("eval() from step 200", BUGS, training=EvalFrom200),
 ]
 
+FURTHER = [  # what other notebooks ask, trained as the others are
+    Variant("one batch, D's step only", NORM, training=OneBatchForD),
+]
+
 # From the published recipe to the fast one, a change at a time, in two orders that meet at the
 # end. A batch of 32 takes about a third of the time of one of 128, and gets three times the steps.
 SHORTER = {"batch_size": 32, "steps": 6300}
@@ -105,8 +109,8 @@ LADDER = [
         {"learning_rate": 25.0, "latent": None, "first_bias": True} | SHORTER,
     ),
 ]
-BY_NAME = {variant.name: variant for variant in [*VARIANTS, *LADDER]}
-FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rate
+BY_NAME = {variant.name: variant for variant in [*VARIANTS, *FURTHER, *LADDER]}
+FROM_PUBLISHED = [  # the four rules, the loss, β₁ and the range, at the paper's own rate
     "as it is",
     "max pooling in D",
     "repeated pixels in G",
@@ -120,9 +124,10 @@ FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rat
     "saturating loss",
     "least squares",
     "β₁ 0.9",
+    "mean 0.1307, std 0.3081",
 ]
 PARTS = {  # of the plan of the study `rules`: what each base is changed by
-    "fast": VARIANTS,
+    "fast": [*VARIANTS, *FURTHER],
     "ladder": LADDER,
     "to its end": [BY_NAME["published"]],
     "published": [BY_NAME[name] for name in FROM_PUBLISHED],

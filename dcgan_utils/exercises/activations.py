@@ -25,7 +25,7 @@ def check_activation_numbers(function: ex.Function) -> None:
         (0, "steepness"),
         (3, "chain_rule"),
         (0.25**3 * 2 * 2, "factors"),
-        (1, "correction"),
+        (0.5 + 0.25, "reach"),
     ]
     ex.require_predictions(function(), rows)
 

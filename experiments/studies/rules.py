@@ -30,7 +30,7 @@ from ..harness import Key, Result, Study
 from ..measures import draw, has_collapsed, judged
 from ..second_judge import second_distance
 from ..store import Row, numbers, select
-from ..variants import BASES, BY_NAME, EPOCH, PARTS, config_of, new_training
+from ..variants import BASES, BY_NAME, EPOCH, FURTHER, PARTS, config_of, new_training
 
 SAMPLES, ON_THE_WAY = 5000, 2000  # that are judged at the end, and on the way
 JUDGE_EVERY = {"fast": 700, "ladder": 1050, "to its end": 2 * EPOCH, "published": EPOCH}  # steps
@@ -154,7 +154,8 @@ def tables() -> dict[str, str]:
 @plots.in_style
 def picture(rows: Sequence[Row], base: str = "fast", column: str = "distance") -> Axes:
     """Draw every run of a part as a dot on one axis of distance, a line for each variant."""
-    variants = [v for v in PARTS[base] if select(rows, base=base, variant=v.name)]
+    shown = [v for v in PARTS[base] if v not in FURTHER]
+    variants = [v for v in shown if select(rows, base=base, variant=v.name)]
     recipe = numbers(select(rows, base=base, variant=variants[0].name), column)
     names = dict.fromkeys(PARTS, "the recipe as it is") | {"ladder": "the published recipe"}
     ax = plt.subplots(figsize=(9, 0.165 * len(variants) + 1.1))[1]  # to fit on a screen
@@ -238,7 +239,7 @@ def figures() -> dict[str, bytes]:
 STUDY = Study(
     "rules",
     "What is each rule and each number worth?",
-    "03, 05, 07",
+    "02, 03, 05, 07",
     PLAN,
     execute,
     tables,

@@ -1,7 +1,7 @@
 TANH, LEAKY = "(1 - torch.tanh(x) ** 2)", "torch.where(x > 0, 1.0, leak)"
 BY_UNIT = ".transpose(0, 1).flatten(1)"
 ACTIVATION = "torch.nn.LeakyReLU(0.2)"
-BEGIN, NORM = f"(B, 8, 8, 8)\n        {ACTIVATION},", f"BatchNorm2d(16),\n        {ACTIVATION},"
+BEGIN, NORM = f"False),\n        {ACTIVATION},", f"BatchNorm2d(16),\n        {ACTIVATION},"
 END = "4, 1, 0, bias=False),"
 WRONG = [
     ("3.1", ("-0.6", "0.6"), "Number 1.*sign"),
@@ -9,7 +9,7 @@ WRONG = [
     ("3.1", (" * 2**2", ""), "Number 5.*weight"),
     ("3.2", (f"upstream * {TANH}", TANH), "upstream"),
     ("3.2", (TANH, "(1 - x**2)"), "squared"),
-    ("3.2", (TANH, "1"), "section 2"),
+    ("3.2", (TANH, "1"), "section 1"),
     ("3.2", (LEAKY, "(x > 0)"), "negative input"),
     ("3.2", ("1.0, leak", "1.0, -leak"), "sign"),
     ("3.2", ("1.0, leak", "1.0, 0.2"), "argument"),
@@ -25,8 +25,8 @@ WRONG = [
     ("3.4", (NORM, NORM.replace("0.2", "-0.2")), "rises"),
     ("3.4", (END, f"{END} torch.nn.Tanh()"), "What does the loss take"),
     ("3.4", (ACTIVATION, "torch.nn.Tanh()"), "saturates"),
-    ("3.4", ("LeakyReLU(0.2)", "LeakyReLU(0.5)"), "section 7"),
-    ("3.4", (BEGIN, "\n"), "one activation"),
+    ("3.4", ("LeakyReLU(0.2)", "LeakyReLU(0.5)"), "section 6"),
+    ("3.4", (BEGIN, "False),"), "one activation"),
     ("3.4", ("BatchNorm2d(16)", "Identity()"), "convolutions"),
 ]
 SECRETS = ["0.0625", "tanh(x) ** 2", "flatten", "transpose", "LeakyReLU(0.2)", "nn.LeakyReLU"]
