@@ -58,7 +58,6 @@ VARIANTS = [
     Variant("no batch norm in D", NORM, edit=edits.layers_of("D", edits.without_norm)),
     Variant("no batch norm", NORM, edit=edits.layers_of("GD", edits.without_norm)),
     Variant("layer norm in both", NORM, edit=edits.layers_of("GD", edits.layer_norm)),
-    Variant("batch norm over halves", NORM, edit=edits.layers_of("GD", edits.half_batches)),
     Variant("batch norm at G's output", NORM, edit=edits.layers_of("G", edits.norm_at_end)),
     Variant("batch norm at D's input", NORM, edit=edits.layers_of("D", edits.norm_at_start)),
     Variant("real and fake in one batch", NORM, training=OneBatch),
@@ -89,6 +88,7 @@ VARIANTS = [
 ]
 
 FURTHER = [  # what other notebooks ask, trained as the others are
+    Variant("batch norm over halves", NORM, edit=edits.layers_of("GD", edits.half_batches)),
     Variant("one batch, D's step only", NORM, training=OneBatchForD),
 ]
 
