@@ -10,7 +10,7 @@ from IPython.display import DisplayHandle, Image
 from tqdm import tqdm
 
 from .plots import image_grid, in_style, loss_curves, score_curves, to_png
-from .training import Report, StoppedBetweenSteps, Training
+from .training import Report, Training
 
 LABELS = {"loss_d": "Loss_D", "loss_g": "Loss_G", "d_real": "D(x)", "d_fake_before": "D(G(z))"}
 SECONDS = 10  # between two lines in a log file, at least
@@ -61,58 +61,55 @@ class TerminalProgress:
 class NotebookProgress:
     """A figure in a notebook, redrawn as the run goes on: losses, scores and the latest samples.
 
-    A `with` block around the run draws it at both ends as well. Each of `redraws` takes 0.3 s.
+    A `with` block around the run draws it at both ends as well: at its full height before the first
+    step, and once the run is over, however it ended, without a time that is left. It says when it
+    was drawn, since a stored figure looks like a live one. Each of `redraws` takes 0.3 s.
     """
 
     def __init__(self, training: Training, redraws: int = 24):
         self.training, self.every = training, training.total / redraws
         self.warnings: list[str] = []
-        self.drawn = -self.every
-        self.handle: DisplayHandle | None = None
+        self.drawn, self.over = 0, False
+        self.handle = DisplayHandle()
 
     def __enter__(self) -> "NotebookProgress":
-        self.handle = None  # an earlier block's output is gone
-        self._show()
+        self.over, self.handle = False, DisplayHandle()  # an earlier block's output is gone
+        self.handle.display(self._picture())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        if self.training.step != self.drawn and kind in (None, StoppedBetweenSteps):
-            self._show()
+    def __exit__(self, *_) -> None:
+        self.over = True
+        self.handle.update(self._picture())
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
             self.warnings.append(f"Warning, step {report.step}: {warning}")
             print(self.warnings[-1], file=sys.stderr)
-        if report.step - self.drawn >= self.every or report.step == report.total:
-            self._show()
+        if report.step - self.drawn >= self.every:
+            self.handle.update(self._picture())
 
-    def _show(self) -> None:
-        """Draw how the run stands, in place of the last picture if this block has one."""
-        if not len(self.training.history):  # with record_every, rows may come later
-            return
+    def _picture(self) -> Image:
         self.drawn = self.training.step
         png = to_png(self._draw().axes[0], DOTS_PER_INCH)
         alt = f"Losses, what D says, and samples. {self._header().strip('░█ ')}"
-        picture = Image(png, width=WIDTH, height=HEIGHT, alt=" ".join(alt.split()))
-        if self.handle is None:
-            self.handle = DisplayHandle()
-            self.handle.display(picture)
-        else:
-            self.handle.update(picture)
+        return Image(png, width=WIDTH, height=HEIGHT, alt=" ".join(alt.split()))
 
     def _header(self) -> str:
-        """Return a bar with step and time, and below it running means; no bar once all is done."""
+        """Return a bar with step and time while the run goes on, and below it running means."""
         run, total = self.training, max(self.training.step, self.training.total)
         last = -max(25, len(run.history) // 40)  # in a long run, as many as the curves' means
         means = {name: run.history[name][last:].nanmean().item() for name in run.history.names}
         step = f"step {run.step:>{len(str(total))}} of {total}"
         if run.step == total:
-            return (
-                f"{step}, took {minutes(run.seconds)}\nrunning means at the end:  {describe(means)}"
-            )
-        left = run.seconds / run.step * (total - run.step)
-        bar = "█" * round(24 * run.step / total)
-        return f"{bar:░<24}  {step}, {minutes(left)} left\nrunning means now:  {describe(means)}"
+            step += f", took {minutes(run.seconds)}"
+        elif self.over:
+            step += ", stopped"
+        else:
+            left = run.seconds / max(run.step, 1) * (total - run.step)
+            step = f"{'█' * round(24 * run.step / total):░<24}  {step}"
+            step += f", {minutes(left)} left" * (run.step > 0)
+        drawn = time.strftime("%b %d, %H:%M:%S")
+        return f"{step}; drawn {drawn}\nrunning means:  {describe(means)}"
 
     @in_style
     def _draw(self) -> plt.Figure:
@@ -126,8 +123,10 @@ class NotebookProgress:
             if panels[name].get_legend():  # there is a curve
                 panels[name].legend(loc="upper right", fontsize=9, ncols=3)
             panels[name].set_xlim(0, max(run.step, run.total))
-        newest = max(run.frames)
-        images, title = run.frames[newest], f"Samples after step {newest}"
-        image_grid(images, title, run.columns, panels["samples"])
+        panels["samples"].axis("off")
+        if run.frames:
+            newest = max(run.frames)
+            title = f"Samples after step {newest}"
+            image_grid(run.frames[newest], title, run.columns, panels["samples"])
         figure.suptitle(self._header(), x=0.01, ha="left", fontsize=12, family="monospace")
         return figure

@@ -97,12 +97,13 @@ def test_a_run_is_stopped_and_goes_on(page, open_notebook):
 
     def stopped_at():
         picture.wait_for()
-        first = picture.get_attribute("src")
+        first, place = picture.get_attribute("src"), picture.bounding_box()
         page.wait_for_function("src => ![...document.images].some((i) => i.src === src)", arg=first)
-        assert picture.count() == 1  # the pictures do not pile up
+        assert picture.bounding_box() == place  # it stays, and there is no second one
         page.locator("[data-command='notebook:interrupt-kernel']:visible").click()
         message = run.locator(".jp-OutputArea-output", has_text="run this cell again")
         message.wait_for()
+        run.locator("img[alt*='stopped; drawn']").wait_for()  # no longer how much is left
         return int(re.search(r"after step ([\d,]+)", message.inner_text())[1].replace(",", ""))
 
     step = stopped_at()

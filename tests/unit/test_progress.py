@@ -41,18 +41,21 @@ def test_a_terminal_has_a_bar_that_goes_on_where_a_resumed_run_does():
     assert "Loss_D 0.70  gap 2.50" in stream.getvalue() and stream.getvalue().endswith("\n")
 
 
-def test_a_notebooks_figure_is_redrawn_and_never_counts_beyond_the_end(new_training, capsys):
-    """A run of 3 steps that is taken to 5, and one whose cell is run again."""
-    run = new_training(steps=3)
-    headers = []
-    shown = NotebookProgress(run, redraws=2)
-    draw = shown._show
-    shown._show = lambda: headers.append(shown._header() if len(run.history) else "") or draw()
-    for steps in (None, 2, 0):
+def test_a_notebooks_figure_tells_how_the_run_stands(new_training, capsys):
+    """A run of 4 steps: stopped, taken to its end, taken beyond it, and its cell run again."""
+    run = new_training(steps=4)
+    shown, headers = NotebookProgress(run, redraws=2), []
+    draw = shown._picture
+    shown._picture = lambda: headers.append(shown._header()) or draw()
+    for steps, ends in ((3, "3 of 4, stopped;"), (None, "4 of 4, took 0:"), (2, "6 of 6, took")):
         with shown:
             run.run(shown, steps=steps)
-    assert run.step == 5 and "Image object" in capsys.readouterr().out
-    assert "step 5 of 5, took 0:" in headers[-1] and not any("-" in head for head in headers)
+        assert f"step {ends}" in headers[-1] and " left" not in headers[-1]
+    with shown:
+        run.run(shown, steps=0)
+    assert "step 0 of 4; drawn " in headers[0]  # at its full height before the first step
+    assert "3 of 4, 0:0" in headers[2] and not any("-" in header for header in headers)
+    assert capsys.readouterr().out.count("Image object") == len(headers)
 
 
 def test_numbers_in_one_line_whichever_there_are():
