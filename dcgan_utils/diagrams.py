@@ -9,6 +9,7 @@ import copy
 import html
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -433,15 +434,20 @@ def sliders(
     """Return an `ipywidgets.VBox`: a column of sliders, and the picture that `draw` makes of them.
 
     They begin at `start`, by default at 0, and go from -limit to limit, or `limit` has the ends of
-    each. An `int` as `step` makes sliders of whole numbers.
+    each. An `int` as `step` makes sliders of whole numbers. A stored notebook can't hold them:
+    outside JupyterLab the picture is drawn once, as they begin.
     """
+    start = start or [0.0] * len(names)
+    if "JPY_SESSION_NAME" not in os.environ:  # Jupyter's server names a notebook to its kernel so
+        draw(list(start))
+        return None
     import ipywidgets
 
     ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
     column = [
         kind(value=value, min=low, max=high, step=step, description=name)
-        for name, (low, high), value in zip(names, ends, start or [0.0] * len(names))
+        for name, (low, high), value in zip(names, ends, start)
     ]
     picture = ipywidgets.HTML()
 

@@ -212,13 +212,22 @@ def board():
     return lambda *numbers: plots.set_alt_text(plots.new_axes(2, 2), f"{numbers} < 5")
 
 
-def test_a_slider_draws_anew_and_tells_what_is_shown_now(board):
+def test_a_slider_draws_anew_and_tells_what_is_shown_now(board, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     slant, weight, picture = diagrams.sliders(board, ["slant", "weight"], limit=4).children
     assert (slant.min, slant.max, weight.description) == (-4, 4, "weight")
     slant.value = 1.5
     assert picture.value.startswith('<img alt="([1.5, 0.0],) &lt; 5" src="data:image/png;base64')
     whole, _ = diagrams.sliders(board, ["size"], [(1, 6)], 1, [2]).children
     assert (whole.min, whole.max, whole.value) == (1, 6, 2) and plt.get_fignums() == []
+
+
+def test_outside_jupyterlab_sliders_are_a_still(monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    drawn = []
+    assert diagrams.sliders(drawn.append, ["size", "kernel"], [(1, 6), (1, 4)], 1, [2, 3]) is None
+    diagrams.sliders(drawn.append, ["slant", "weight"], limit=4)
+    assert drawn == [[2, 3], [0, 0]]
 
 
 def test_a_button_does_what_it_says_and_shows_it(board):
