@@ -4,10 +4,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from dcgan_utils import exercises as ex
-
-PRIOR = 0.02  # what exercise 9.3 lets the squared norm of z cost
 
 
 @ex.exercise("9.1")
@@ -23,56 +22,57 @@ def check_norms(function: ex.Function) -> None:
 
 
 @ex.exercise("9.2")
-def check_clean_direction(function: ex.Function) -> None:
-    """Check exercise 9.2: a direction without its part along some others."""
+def check_mix(function: ex.Function) -> None:
+    """Check exercise 9.2: sums of latent vectors with a variance of one."""
     random = torch.Generator().manual_seed(0)
-    for size, count in ((6, 1), (100, 4), (5, 3)):
-        wanted, others = (torch.randn(n, size, generator=random) for n in (1, count))
-        wanted = 3 * wanted[0] + others.sum(0)
-        others = others + 0.7 * others[:1]  # not at right angles to one another
-        got = ex.require_tensor(function(wanted, others), (size,)).float()
-        if abs(got.norm() - 1) > 1e-3:
-            raise ex.Wrong("length", length=got.norm())
-
-        basis = torch.linalg.qr(others.T).Q  # (size, count), at right angles
-        along = basis @ (basis.T @ wanted)
-        units = others / others.norm(dim=1, keepdim=True)
-        one_by_one = wanted
-        for unit in units:
-            one_by_one = one_by_one - (one_by_one @ unit) * unit
+    for weights in (torch.tensor([0.5, 3.0, 1.0]), torch.tensor([1.0, 1.0])):
+        z = torch.randn(len(weights), 4, 100, generator=random)
+        total = torch.tensordot(weights, z, 1)  # (4, 100)
         mistakes = {
-            "other_part": _unit(along),
-            "brought_back": _unit(one_by_one),
-            "first_only": _unit(wanted - (units[0] @ wanted) * units[0]),
+            "plain_mean": total / weights.sum(),
+            "no_scale": total,
+            "fixed_norm": 10 * total / total.norm(dim=1, keepdim=True),
         }
-        case = ex.text("directions", count=count, size=size)
-        ex.require_close(got, _unit(wanted - along), case, mistakes, "right_angles", tolerance=1e-3)
-
-
-def _unit(direction: Tensor) -> Tensor:
-    return direction / direction.norm()
+        ex.require_close(function(z, weights), total / weights.norm(), "", mistakes, "normal")
 
 
 @ex.exercise("9.3")
-def check_completion(function: ex.Function) -> None:
-    """Check exercise 9.3 with a linear generator, whose best z is that of ridge regression."""
+def check_direction(function: ex.Function) -> None:
+    """Check exercise 9.3: the direction of a least-squares fit with a constant."""
     random = torch.Generator().manual_seed(0)
-    for count, latent_size, side in ((3, 4, 6), (2, 7, 4)):
-        linear = nn.Linear(latent_size, side**2, bias=False)
-        linear.weight.data.normal_(0, 1 / side, generator=random)
-        weight = linear.weight.detach().clone()  # (pixels, latent_size)
+    for count, size in ((60, 4), (400, 30)):
+        latents = torch.randn(count, size, generator=random) + 0.5
+        latents[:, 1] += latents[:, 0]  # not independent, so that a covariance is not a slope
+        values = 3 + latents @ torch.randn(size, generator=random)
+        centered, rest = latents - latents.mean(0), values - values.mean()
+        fit = torch.linalg.lstsq(centered, rest[:, None]).solution[:, 0]
+        mistakes = {
+            "length": fit,
+            "backwards": -normalize(fit, dim=0),
+            "no_constant": normalize(torch.linalg.pinv(latents) @ values, dim=0),
+            "covariance": normalize(rest @ centered, dim=0),
+        }
+        got, right = function(latents, values), normalize(fit, dim=0)
+        ex.require_close(got, right, "", mistakes, "least_squares", tolerance=1e-3)
+
+
+@ex.exercise("9.4")
+def check_completion(function: ex.Function) -> None:
+    """Check exercise 9.4 with a linear generator, whose best z is that of ridge regression."""
+    random = torch.Generator().manual_seed(0)
+    for count, size, side in ((3, 4, 6), (2, 7, 4)):
+        linear = nn.Linear(size, side**2, bias=False)
+        weight = linear.weight.data.normal_(0, 1 / side, generator=random).clone()  # (pixels, size)
         images = torch.randn(count, 1, side, side, generator=random)
-        visible = torch.zeros(side, side, dtype=torch.bool)
-        visible[: side // 2 + 1] = True
-        start = torch.randn(count, latent_size, generator=random)
+        visible = torch.arange(side)[:, None].expand(side, side) <= side // 2
+        start = torch.randn(count, size, generator=random)
         generator = nn.Sequential(linear, nn.Unflatten(1, (1, side, side)))
         got = function(generator, images, visible, start)
         if not torch.equal(linear.weight, weight):
             raise ex.Wrong("weights_changed")
 
-        def best(images: Tensor, counts: Tensor, prior: float = PRIOR) -> Tensor:
-            """Return the z with the least cost, counting pixels as `counts` says."""
-            weighted = weight.T * counts.flatten()  # (latent_size, pixels)  # noqa: B023
+        def best(images: Tensor, counts: Tensor, prior: float = 0.02) -> Tensor:
+            weighted = weight.T * counts.flatten()  # (size, pixels)  # noqa: B023
             square = weighted @ weight + prior * torch.eye(len(weighted))  # noqa: B023
             return torch.linalg.solve(square, weighted @ images.flatten(1).T).T
 
@@ -81,6 +81,6 @@ def check_completion(function: ex.Function) -> None:
             "all_pixels": best(images, every),
             "zeros_asked": best(images * seen, every),
             "no_prior": best(images, seen, 0.0),
-            "mean": best(images, seen, PRIOR * count * int(visible.sum())),
+            "mean": best(images, seen, 0.02 * count * int(visible.sum())),
         }
         ex.require_close(got, best(images, seen), "", mistakes, "cost_or_steps", tolerance=0.02)
