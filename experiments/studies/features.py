@@ -1,22 +1,23 @@
-"""What D's features are good for, and what D looks at.
+"""What D's features are good for, and what it says of which images.
 
-Trains `classroom`, and D alone after G is stopped; beside it a D whose G never moves. A linear
-classifier then learns from the features of each, from pixels and others, with few labels and with
-many; the seed also draws which digits have labels. Regularization and scale are chosen on a fifth
-of the labels; the test digits serve once. features.csv has a row for each classifier, verdicts.csv
-for what D says of each kind of images, looking.csv for each measurement of where D looks.
+A linear classifier learns from the features of each D, from pixels and others, with few labels and
+with many; the seed also draws which digits have labels. Regularization and scale are chosen on a
+fifth of the labels; the test digits serve once. features.csv has a row for each classifier,
+probes.csv for each other number: a share of pairs, a mean logit, a rank correlation.
 """
 
 import copy
-import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from scipy import stats
-from sklearn.metrics import roc_auc_score
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from dcgan_utils import judging
@@ -27,26 +28,30 @@ from dcgan_utils.sampling import sample_new
 from dcgan_utils.training import discriminator_step
 
 from .. import discriminator_features as analysis
-from .. import feature_baselines as baselines
 from .. import store
-from ..discriminator_features import images_for, logits_for, with_statistics_of
+from ..classify_from_samples import batches, train
+from ..discriminator_features import images_for, logits_for
 from ..harness import Key, Result, Study
 from ..training_variants import OwnStep
 
-DATA = "mnist"
+DATA, PARTS = "mnist", ("without G", "with G", "final G")  # of the plan: see `execute`
 COUNTS, FEW = (100, 1000, 10_000, 60_000), 1000  # labels
-CHOOSING = 5000  # labels at most that choose how features are classified, a fifth to test with
-RATES = (0.001, 0.004)  # of the supervised network, chosen alike, but with all labels
+SCALINGS = ("each", "together")  # how features are scaled: see `to_unit_scale`
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C: the smaller, the more regularized
+CHOOSING = 5000  # labels at most that choose scaling and C, a fifth to test with
+FOLDED = 100  # labels up to which each fifth takes its turn
+CENTERS, PATCH, PATCHES = 224, 6, 50_000  # of k-means: as many features as D's three layers have
+RATES, BATCH = (0.001, 0.004), 32  # of the supervised network; the rate is chosen alike
 SUPERVISED_STEPS = (300, 1000, 2000, 4000)
-STEPS = (100, 300, 1000, 2100, 4200)  # at which D is looked at
-OLDER = (300, 1000)  # steps whose G draws samples for the last D
-ALONE = (300, 1000, 2000)  # steps of D beyond, once G is stopped; and of a D whose G never moves
+STEPS, EARLY = (100, 300, 1000, 2100, 4200), 300  # at which D is looked at; a G that is kept
+ALONE = (300, 1000, 2000)  # steps of a D whose G stands still
 SHOWN = 2000  # images of each kind that D is asked about
-CHANGED = 500  # images of which a square is exchanged
-MODES = ("as stored", "settled", "in batches")  # in which D is asked: see `verdicts`
+MODES = ("as stored", "settled", "in batches")  # in which D is asked: see `probes`
 
 Cells = dict[str, Any]
+Extract = Callable[[Tensor], Tensor]  # digits to features (N, d)
 Split = tuple[Images, Images]  # digits to learn from, of which the first ones have labels; others
+Task = tuple[Tensor, Tensor, Tensor, Tensor]  # features or digits, their labels; others, theirs
 
 
 def train_alone(training: OwnStep, steps: int) -> None:
@@ -61,30 +66,112 @@ def train_alone(training: OwnStep, steps: int) -> None:
     training.history.flush()
 
 
-def trained(seed: int) -> Iterator[tuple[str, OwnStep]]:
-    """Yield a run at each of `STEPS` and after G is stopped; then one whose G never moves."""
+def trained(seed: int, part: str) -> Iterator[tuple[str, int, OwnStep]]:
+    """Yield a run at each of `STEPS`; then, at each of `ALONE`, the Ds whose G stands still."""
     config = preset("classroom", data=DATA, seed=seed)
     images = load_images(config)
     training = OwnStep(config, images)
     for step in STEPS:
         training.run(steps=step - training.step)
-        yield "D", training
-    for name, run in (("D, G stopped", training), ("D, G never moves", OwnStep(config, images))):
+        yield "D", step, training
+    alone = {"fresh D, final G": OwnStep(config, images, generator=training.generator)}
+    if part != "final G":
+        alone = {"D, G stopped": training, "fresh D, untrained G": OwnStep(config, images)}
+    for name, run in alone.items():
         for before, after in itertools.pairwise((0, *ALONE)):
             train_alone(run, after - before)
-            yield name, run
+            yield name, after, run
 
 
-def linear_rows(extract: baselines.Extract, split: Split, counts: Sequence[int]) -> Iterator[Cells]:
+def patches_of(digits: Tensor) -> Tensor:
+    """Return all patches of digits at 32x32, each with mean 0: (N, 27 * 27, 36)."""
+    patches = F.unfold(images_for(digits), PATCH).transpose(1, 2)
+    return patches - patches.mean(2, keepdim=True)
+
+
+def k_means(known: Tensor, random: torch.Generator) -> Extract:
+    """Return how much nearer than usual whitened patches are to centers, max-pooled as D's maps.
+
+    Coates, Lee, Ng (2011), An analysis of single-layer networks in unsupervised feature learning,
+    which pools by sums.
+    """
+    few = patches_of(known[torch.randperm(len(known), generator=random)[:1000]]).flatten(0, 1)
+    few = few[few.std(1) > 0.1]  # most patches of a digit are plain black
+    few = few[torch.randperm(len(few), generator=random)[:PATCHES]]
+    values, directions = torch.linalg.eigh(few.T @ few / len(few))
+    whiten = directions / (values.clamp(min=0) + 0.1).sqrt()  # (36, 36)
+    seed = int(torch.randint(2**31, (1,), generator=random))
+    found = MiniBatchKMeans(CENTERS, n_init=3, random_state=seed).fit((few @ whiten).numpy())
+    centers = torch.from_numpy(found.cluster_centers_).float()
+
+    def pooled(digits: Tensor) -> Tensor:
+        away = torch.cdist(patches_of(digits) @ whiten, centers)  # (B, 729, CENTERS)
+        nearer = (away.mean(2, keepdim=True) - away).clamp(min=0)
+        maps = nearer.transpose(1, 2).unflatten(2, (27, 27))
+        return F.adaptive_max_pool2d(maps, analysis.GRID).flatten(1)
+
+    return lambda digits: torch.cat([pooled(part) for part in digits.split(100)])
+
+
+def to_unit_scale(scaling: str, known: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    """Return features (N, d) and (M, d) less the mean of the known ones, by their deviation.
+
+    "each" divides each feature by its own, to which a hundredth of the largest is added, so that
+    one that hardly varies is not blown up; "together" divides all by one number.
+    """
+    mean, deviation = known.mean(0), known.std(0)
+    if scaling == "each":
+        deviation = deviation + 0.01 * deviation.max()
+    else:
+        deviation = deviation.square().mean().sqrt()
+    return (known - mean) / deviation, (new - mean) / deviation
+
+
+def linear_error(task: Task, scaling: str, strength: float) -> float:
+    """Return how often logistic regression, fitted to known features, is wrong about others."""
+    known, labels, new, truth = task
+    known, new = to_unit_scale(scaling, known, new)
+    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+    with warnings.catch_warnings(action="ignore"):  # a fit that is not quite done counts as it is
+        model.fit(known.numpy(), labels.numpy())
+    return float((model.predict(new.numpy()) != truth.numpy()).mean())
+
+
+def choose(features: Tensor, labels: Tensor) -> tuple[str, float]:
+    """Return the scaling and the C with the least error on every fifth label.
+
+    With few labels each fifth takes its turn, as twenty digits say little.
+    """
+    tasks = []
+    for turn in range(5 if len(labels) <= FOLDED else 1):
+        tried = torch.arange(len(labels)) % 5 == turn
+        tasks.append((features[~tried], labels[~tried], features[tried], labels[tried]))
+    choices = itertools.product(SCALINGS, STRENGTHS)  # the first wins, if several are equal
+    return min(choices, key=lambda choice: sum(linear_error(task, *choice) for task in tasks))
+
+
+def supervised_error(task: Task, seed: int, steps: int, rate: float) -> float:
+    """Return how often D with ten outputs, trained with labels, is wrong about other digits."""
+    known, labels, new, truth = task
+    network, random = analysis.untrained(seed), torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network.main[-1] = nn.Conv2d(128, 10, 4)
+    model, images = nn.Sequential(network.main, nn.Flatten()), images_for(known)
+    chosen = batches(len(images), BATCH, random)
+    train(model, ((images[k], labels[k]) for k in chosen), steps, rate)
+    return (logits_for(model, images_for(new)).argmax(1) != truth).double().mean().item()
+
+
+def linear_rows(extract: Extract, split: Split, counts: Sequence[int]) -> Iterator[Cells]:
     """Yield a row for each number of labels."""
     learned, test = split
     all_known, new = extract(learned.pixels[: max(counts)]), extract(test.pixels)
     for count in counts:
         known, labels = all_known[:count], learned.labels[:count]
-        scaling, strength = baselines.choose(known[:CHOOSING], labels[:CHOOSING])
-        error = baselines.linear_error((known, labels, new, test.labels), scaling, strength)
-        cells = {"labels": count, "error": f"{error:.4f}"}
-        yield cells | {"scaling": scaling, "chosen": strength}
+        choice = choose(known[:CHOOSING], labels[:CHOOSING])
+        error = linear_error((known, labels, new, test.labels), *choice)
+        yield {"labels": count, "error": f"{error:.4f}"}
 
 
 def supervised_rows(split: Split, seed: int) -> Iterator[Cells]:
@@ -94,200 +181,115 @@ def supervised_rows(split: Split, seed: int) -> Iterator[Cells]:
         pixels, labels, four = learned.pixels[:count], learned.labels[:count], 4 * count // 5
         if count < max(COUNTS):  # else the rate stays
             parts = pixels[:four], labels[:four], pixels[four:], labels[four:]
-            wrong = {r: baselines.supervised_error(parts, seed, steps, r) for r in RATES}
+            wrong = {r: supervised_error(parts, seed, steps, r) for r in RATES}
             rate = min(RATES, key=wrong.__getitem__)
         task = pixels, labels, test.pixels, test.labels
-        error = baselines.supervised_error(task, seed, steps, rate)
-        yield {"labels": count, "error": f"{error:.4f}", "chosen": rate}
+        error = supervised_error(task, seed, steps, rate)
+        yield {"labels": count, "error": f"{error:.4f}"}
 
 
-def network_rows(network: Discriminator, split: Split, whole: bool) -> Iterator[Cells]:
-    """Yield the rows of a D's features; if `whole`, with all counts and of each layer, too."""
-    ready = with_statistics_of(network, images_for(split[0].pixels[-2000:]).split(100))
-    for layers in ("123", "1", "2", "3") if whole else ("123",):
-        counts = COUNTS if whole and layers == "123" else (FEW,)
-        extract = functools.partial(analysis.features, ready, layers=list(map(int, layers)))
-        yield from ({"layers": layers} | row for row in linear_rows(extract, split, counts))
+def network_rows(network: Discriminator, split: Split, counts: Sequence[int]) -> Iterator[Cells]:
+    """Yield the rows of a D's features."""
+    ready = analysis.with_statistics_of(network, images_for(split[0].pixels[-2000:]).split(100))
+    yield from linear_rows(lambda some: torch.cat(analysis.features(ready, some), 1), split, counts)
 
 
-def verdicts(
-    network: Discriminator, settled: Discriminator, kinds: Mapping[str, Tensor]
-) -> Iterator[Cells]:
-    """Yield what D says of each kind of images, in three modes.
-
-    "As stored" is evaluation mode with the statistics that training left, "settled" with those of
-    half real, half generated images; "in batches" takes those of batches of one kind, as training
-    does. `above` is how often an image gets a higher logit than a held-out digit.
-    """
-    networks = (copy.deepcopy(network).eval(), settled, copy.deepcopy(network).train())
-    for mode, asked in zip(MODES, networks):
-        usual = logits_for(asked, kinds["held-out digits"])
-        for kind, images in kinds.items():
-            said = logits_for(asked, images)
-            truth = [0] * len(usual) + [1] * len(said)
-            above = roc_auc_score(truth, torch.cat([usual, said]))
-            cells = {"mean": f"{said.mean():.3f}", "deviation": f"{said.std():.3f}"}
-            yield {"mode": mode, "kind": kind} | cells | {"above": f"{above:.3f}"}
-
-
-def looking(
-    settled: Discriminator, split: Split, fake: Tensor, seed: int
-) -> Iterator[tuple[str, str, Tensor]]:
-    """Yield what is measured, of what, and its values (N,)."""
-    digits, held_out = (images_for(images.pixels[:10_000]) for images in split)
-    for layers in (1, 2, 3, 4):
-        other = analysis.with_random_top(settled, layers, digits[:2000])
-        for name, guided in (("plain", False), ("guided", True)):
-            two = [analysis.gradient_maps(d, held_out[:100], guided) for d in (settled, other)]
-            yield "maps alike", f"{name}, {layers} random", analysis.rank_correlations(*two)
-    sources = {"real": digits[: len(fake) - CHANGED], "generated": fake[CHANGED:]}
-    for group, images in (("G", fake[:CHANGED]), ("held-out", held_out[:CHANGED])):
-        before, maps = logits_for(settled, images), analysis.occlusion_maps(settled, images)
-        for place, places in (("raises", maps.argmax(1)), ("lowers", maps.argmin(1))):
-            control = analysis.control_places(images, places)
-            for spot, chosen in ((place, places), (f"{place}, control", control)):
-                for kind, others in sources.items():
-                    after = logits_for(settled, analysis.exchanged(images, chosen, others))
-                    yield "exchange", f"{group}, {spot}, {kind}", after - before
-    random = with_statistics_of(analysis.untrained(seed), [digits[:2000]])
-    for name, network in (("D", settled), ("untrained D", random)):
-        for layer, found in enumerate(analysis.hidden_maps(network, digits[:5000]), 1):
-            classes = split[0].labels[analysis.most_exciting(found, 50)[0]]  # (C, 50)
-            most = (classes == classes.mode(1, keepdim=True).values).float().mean(1)
-            yield "most of one class", f"{name}, layer {layer}", most
-    sure = judging.classify(judging.to_judged_size(unscale(fake), "pad")).probabilities.max(1)
-    agree = stats.spearmanr(logits_for(settled, fake), sure).statistic
-    yield "rank correlation", "logit, top probability", torch.tensor([agree])
-
-
-def look(
+def probes(
     network: Discriminator, generators: Mapping[str, nn.Module], split: Split, seed: int
-) -> dict[str, list[Cells]]:
-    """Return the rows of verdicts.csv and of looking.csv for a run's D at its end."""
-    learned, held_out = (images.pixels[:SHOWN] for images in split)
+) -> Iterator[tuple[str, str, float]]:
+    """Yield what is measured, of what, and the number.
+
+    D is asked in three modes: in evaluation mode "as stored", with the statistics that training
+    left, and "settled", with those of half real, half generated images; and "in batches" of one
+    kind, as in training. Of each kind: in which share of the pairs it is above a held-out digit.
+    """
+    held_out, learned = split[1].pixels[:SHOWN], split[0].pixels[:SHOWN]
     kinds = {"held-out digits": images_for(held_out), "training digits": images_for(learned)}
     for name, generator in generators.items():
         kinds[name] = scale(sample_new(generator, SHOWN, "normal", seed=1))
-    for name, pixels in analysis.altered(held_out, torch.Generator().manual_seed(seed)).items():
-        kinds[name] = images_for(pixels)
-    kinds["black and white swapped"] = -kinds["held-out digits"]  # its frame as well
+    kinds |= analysis.altered(held_out, torch.Generator().manual_seed(seed))
     fake = scale(sample_new(generators["G at the end"], 2 * SHOWN, "normal", seed=2))
-    batches = zip(images_for(split[0].pixels[-SHOWN:]).split(50), fake[:SHOWN].split(50))
-    settled = with_statistics_of(network, itertools.chain.from_iterable(batches))
-    looked = []
-    for measure, at, values in looking(settled, split, fake, seed):
-        error = values.std(correction=0) / len(values) ** 0.5  # the standard error of the mean
-        numbers = {"mean": f"{values.mean():.4f}", "error": f"{error:.4f}"}
-        looked.append({"measure": measure, "at": at} | numbers)
-    return {"verdicts": list(verdicts(network, settled, kinds)), "looking": looked}
+    pairs = zip(images_for(split[0].pixels[-SHOWN:]).split(50), fake[:SHOWN].split(50))
+    halves = itertools.chain.from_iterable(pairs)
+    settled = analysis.with_statistics_of(network, halves)
+    networks = (copy.deepcopy(network).eval(), settled, copy.deepcopy(network).train())
+    for mode, asked in zip(MODES, networks):
+        usual = logits_for(asked, kinds["held-out digits"])
+        yield "mean logit", mode, usual.mean().item()
+        for kind, images in kinds.items():
+            yield mode, kind, analysis.share_above(logits_for(asked, images), usual)
+    sure = judging.classify(judging.to_judged_size(unscale(fake), "pad")).probabilities.max(1)
+    agree = stats.spearmanr(logits_for(settled, fake), sure).statistic
+    yield "rank correlation", "logit, top probability", agree
 
 
 def execute(key: Key) -> Result:
-    """Train and measure one seed's runs; networks are measured on the CPU."""
+    """Measure what needs no G, or a seed's run and Ds, or a D beside its final G; on the CPU."""
     seed = int(key["seed"])
     learned, test = load_source(DATA).split()
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(learned), generator=random)
     split = replace(learned, pixels=learned.pixels[order], labels=learned.labels[order]), test
-    result, generators = Result({"features": []}), {}
+    rows, numbers, generators = list[Cells](), list[tuple](), dict[str, nn.Module]()
 
-    def add(rows: Iterable[Cells], name: str, **cells: object) -> None:
-        result.rows["features"] += [{"features": name} | cells | row for row in rows]
+    def add(name: str, found: Iterable[Cells], **cells: object) -> None:
+        rows.extend({"features": name} | cells | row for row in found)
 
-    add(linear_rows(baselines.raw_pixels, split, COUNTS), "pixels")
-    components = baselines.principal_components(split[0].pixels)
-    add(linear_rows(components, split, COUNTS), "principal components")
-    add(linear_rows(baselines.k_means(split[0].pixels, random), split, COUNTS), "k-means")
-    add(supervised_rows(split, seed), "supervised CNN")
-    add(network_rows(analysis.untrained(seed), split, True), "untrained D", step=0)
-    for name, training in trained(seed):
+    if key["part"] == "without G":
+        add("pixels", linear_rows(lambda digits: digits.flatten(1) / 255, split, COUNTS))
+        add("k-means", linear_rows(k_means(split[0].pixels, random), split, COUNTS))
+        add("supervised CNN", supervised_rows(split, seed))
+        add("untrained D", network_rows(analysis.untrained(seed), split, COUNTS), step=0)
+        return Result({"features": rows})
+    for name, step, training in trained(seed, key["part"]):
+        if (name, key["part"]) == ("D", "final G"):
+            continue  # on the way to that G; measured with the others
         network: Any = copy.deepcopy(training.discriminator).cpu()
-        step = training.step
         recent = {"d_real": training.history["d_real"], "d_fake": training.history["d_fake_before"]}
         said = {cell: f"{values[-100:].mean():.4f}" for cell, values in recent.items()}
-        whole = (name, step) == ("D", STEPS[-1])
-        add(network_rows(network, split, whole), name, step=step, **said)
-        if name == "D" and step in OLDER:
-            generators[f"G after {step:,} steps"] = copy.deepcopy(training.generator)
-        if whole:
-            generators |= {"G at the end": training.generator, "the average of G": training.sampler}
-            result.rows |= look(network, generators, split, seed)
-    return result
+        last = (name, step) == ("D", STEPS[-1])
+        add(name, network_rows(network, split, COUNTS if last else (FEW,)), step=step, **said)
+        if (name, step) == ("D", EARLY):
+            generators[f"G after {step} steps"] = copy.deepcopy(training.generator)
+        if last:
+            generators |= {"G at the end": training.generator, "G's average": training.sampler}
+            numbers = [*probes(network, generators, split, seed)]
+    probed = [{"measure": what, "at": at, "value": f"{value:.4f}"} for what, at, value in numbers]
+    return Result({"features": rows, "probes": probed})
 
 
-def spread(rows: Sequence[store.Row], column: str, form: str, **wanted: object) -> str:
-    """Return mean and extremes of a column, as shares if `form` ends in "%"; of no rows, ""."""
-    values = store.numbers(store.select(rows, **wanted), column, 100 if "%" in form else 1)
-    return store.spread(values, form.rstrip("%")) + "%" * ("%" in form) if values else ""
-
-
-def features_lines(rows: Sequence[store.Row]) -> Iterator[list[str]]:
-    """Yield the errors with few labels and with many."""
-    yield ["features", *(f"{count:,} labels" for count in COUNTS)]
-    for kind in ("pixels", "principal components", "k-means", "untrained D", "D", "supervised CNN"):
-        own = [row for row in store.select(rows, features=kind) if row["layers"] in ("", "123")]
-        own = [row for row in own if kind != "D" or row["step"] == str(STEPS[-1])]
-        yield [kind, *(spread(own, "error", ".1f%", labels=count) for count in COUNTS)]
-
-
-def course_lines(rows: Sequence[store.Row]) -> Iterator[list[str]]:
-    """Yield the errors with few labels of each layer, and of D on its way."""
-    yield ["D", "layers", "steps", "D(x)", "D(G(z))", "error"]
-    few = [row for row in store.select(rows, labels=FEW) if row["layers"]]
-    for name, layers, step in dict.fromkeys((r["features"], r["layers"], r["step"]) for r in few):
-        own = store.select(few, features=name, layers=layers, step=step)
-        said = (spread(own, column, ".2f") for column in ("d_real", "d_fake"))
-        which = layers.replace("123", "all")
-        yield [name, which, f"{int(step):,}", *said, spread(own, "error", ".1f%")]
-
-
-def verdicts_lines(rows: Sequence[store.Row]) -> Iterator[list[str]]:
-    """Yield D's mean logit of each kind of images, in each mode, and the order of images."""
-    yield ["images", *MODES, "above a held-out digit (settled)"]
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        means = (spread(rows, "mean", ".1f", kind=kind, mode=mode) for mode in MODES)
-        yield [kind, *means, spread(rows, "above", ".0f%", kind=kind, mode="settled")]
-
-
-def looking_lines(rows: Sequence[store.Row]) -> Iterator[list[str]]:
-    """Yield what it does to the logit to exchange a square; means over images, then seeds."""
-    yield ["images", "square", "for the most similar real one", "for a generated one"]
-    groups = {"G": "samples", "held-out": "held-out digits"}
-    for group, place in itertools.product(groups, ("raises", "lowers")):
-        spots = {place: f"blackening {place} the logit most", f"{place}, control": "its control"}
-        for spot, words in spots.items():
-            at = (f"{group}, {spot}, {kind}" for kind in ("real", "generated"))
-            yield [groups[group], words, *(spread(rows, "mean", "+.2f", at=a) for a in at)]
-
-
-def alike_lines(rows: Sequence[store.Row]) -> Iterator[list[str]]:
-    """Yield how like gradient maps stay when convolutions become random from the top."""
-    yield ["gradient", *(f"{count} of 4 random" for count in range(1, 5))]
-    for name in ("plain", "guided"):
-        at = (f"{name}, {count} random" for count in range(1, 5))
-        yield [name, *(spread(rows, "mean", ".2f", at=a) for a in at)]
+def pivot(rows: Sequence[store.Row], down: str, across: str, value: str) -> list[list[str]]:
+    """Return lines of cells: over the seeds, a column's mean and extremes for each two names."""
+    names = [*dict.fromkeys(row[across] for row in rows)]
+    lines = [[down, *names]]
+    for name in dict.fromkeys(row[down] for row in rows):
+        own = store.select(rows, **{down: name})
+        found = (store.numbers(store.select(own, **{across: other}), value) for other in names)
+        lines.append([name, *map(store.spread, found)])
+    return lines
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of RESULTS.md by name."""
-    rows = [row for row in store.read("features") if row.get("error")]  # not those that diverged
-    looked = store.read("looking")
+    """Return the tables of RESULTS.md by name: errors, and shares of pairs."""
+    rows, probed = store.read("features"), store.read("probes")
+    whens = ("", "0", str(STEPS[-1]))
+    whole = [row for row in rows if "G" not in row["features"] and row["step"] in whens]
+    few = [row for row in rows if row["labels"] == str(FEW) and row["step"]]
+    said = [row for row in probed if row["measure"] in MODES]
     return {
-        "features": store.table(rows, lambda own: [*features_lines(own)]),
-        "features_course": store.table(rows, lambda own: [*course_lines(own)]),
-        "verdicts": store.table(store.read("verdicts"), lambda own: [*verdicts_lines(own)]),
-        "looking": store.table(looked, lambda own: [*looking_lines(own)]),
-        "maps_alike": store.table(looked, lambda own: [*alike_lines(own)]),
+        "features": store.table(whole, lambda own: pivot(own, "features", "labels", "error")),
+        "features_course": store.table(few, lambda own: pivot(own, "features", "step", "error")),
+        "verdicts": store.table(said, lambda own: pivot(own, "at", "measure", "value")),
     }
 
 
 STUDY = Study(
     name="features",
-    question="What are D's features good for, and what does D look at?",
+    question="What are D's features good for, and what does D judge?",
     notebook="11",
-    plan=[{"seed": str(seed)} for seed in range(3)],
+    plan=[{"part": part, "seed": str(seed)} for part in PARTS for seed in range(3)],
     execute=execute,
     tables=tables,
     minutes=10,
-    files=("features", "verdicts", "looking"),
+    files=("features", "probes"),
 )
