@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from dcgan_utils import exercises as ex
 
@@ -64,38 +63,8 @@ def check_ways_back(function: ex.Function) -> None:
 
 
 @ex.exercise("11.3")
-def check_scaled(function: ex.Function) -> None:
-    """Check exercise 11.3: features scaled without a look at the new images."""
-    random = np.random.default_rng(0)
-    for rows, more, columns in ((40, 7, 3), (5, 200, 6)):
-        known = random.normal(3, 2, (rows, columns)) * np.arange(1, columns + 1)
-        new = random.normal(-1, 5, (more, columns))
-        known[:, 1], new[:, 1] = 4.0, 4.5  # a feature that says nothing about the known
-        with np.errstate(all="ignore"):
-            got = ex.require_parts(function(known, new), 2)
-        mean, deviation = known.mean(0), known.std(0)
-        for name, mine, given in zip(("for_known", "for_new"), got, (known, new)):
-            if ex.require_tensor(mine, given.shape)[:, 1].abs().max() > 1e3:
-                raise ex.Wrong("not_finite")
-            mistakes = {
-                "variance": _scaled(given, mean, known.var(0)),
-                "mean_kept": _scaled(given, 0 * mean, deviation),
-                "unbiased": _scaled(given, mean, known.std(0, ddof=1)),
-            }
-            right = _scaled(given, mean, deviation)
-            ex.require_close(mine, right, ex.text(name), mistakes, "peeking")
-
-
-def _scaled(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> Tensor:
-    """Return features less a mean and divided by a deviation; 0 where the deviation is 0."""
-    alike = deviation == 0
-    scaled = (features - mean) / np.where(alike, 1, deviation)
-    return torch.from_numpy(np.where(alike, 0, scaled))
-
-
-@ex.exercise("11.4")
 def check_order(function: ex.Function) -> None:
-    """Check exercise 11.4: how often an image of one kind gets a higher logit than another's."""
+    """Check exercise 11.3: how often an image of one kind gets a higher logit than another's."""
     for ours, theirs in (
         ([1.0], [0.0]),
         ([0.0, 1.0], [2.0, 3.0, 4.0]),
@@ -114,3 +83,20 @@ def check_order(function: ex.Function) -> None:
         }
         case = ex.text("logits", ours=ours, theirs=theirs)
         ex.require_close(got, right, case, mistakes, "all_pairs")
+
+
+@ex.exercise("11.4")
+def check_keep(function: ex.Function) -> None:
+    """Check exercise 11.4: the probabilities of keeping samples, if D were the best."""
+    for logits in ([-0.47, 0.9163], [0.5], [3.0, -1.0, 0.5, 2.0], [1000.0, 999.0, 998.5]):
+        given = torch.tensor(logits)
+        odds = (given - given.max()).exp()  # no power of e is too large
+        mistakes = {
+            "probability": given.sigmoid(),
+            "probability_scaled": given.sigmoid() / given.sigmoid().max(),
+            "unscaled": given.exp(),
+            "sum_is_one": given.softmax(0),
+            "other_way": (given.min() - given).exp(),
+        }
+        case = ex.text("for_logits", logits=logits)
+        ex.require_close(function(given), odds, case, mistakes, "in_proportion")
