@@ -12,7 +12,6 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Literal
 
 import torch
@@ -24,11 +23,7 @@ from .config import Config, UserError
 
 
 def decide_device(config: Config) -> Config:
-    """Return the settings with the device, precision and threads in use; or `UserError`.
-
-    Small networks get one thread: more wait for each other hundreds of times a step, and beside a
-    busy program each such wait lasts until that program has had its turn.
-    """
+    """Return the settings with the device, precision and threads in use; or `UserError`."""
     device, count = choose_device(config.device), world_size()
     if config.batch_size % count:
         batch = f"batch_size is {config.batch_size}, but there are {count} processes"
@@ -38,23 +33,9 @@ def decide_device(config: Config) -> Config:
         lacking = f"device is {str(device)!r}, but process {local + 1} here needs a GPU of its own"
         raise UserError(f"{lacking}; allowed: cuda, for {there} processes here at most, or cpu.")
     precision = choose_precision(config.precision, device)
+    # More than one wait for each other hundreds of times a step, and for a busy neighbor each time.
     threads = config.threads or (1 if config.image_size <= 32 else torch.get_num_threads())
     return dataclasses.replace(config, device=str(device), precision=precision, threads=threads)
-
-
-@contextlib.contextmanager
-def computing_with(config: Config) -> Iterator[Executor | None]:
-    """Compute with the settings' threads; yield one more, if it is one and a core is left."""
-    before, one = torch.get_num_threads(), config.threads == 1 and config.device == "cpu"
-    torch.set_num_threads(config.threads or before)
-    try:
-        if one and before > 1 and world_size() == 1:
-            with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as second:
-                yield second
-        else:
-            yield None
-    finally:
-        torch.set_num_threads(before)
 
 
 def choose_device(name: str) -> torch.device:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -95,22 +95,20 @@ def twin_of(discriminator: nn.Module) -> nn.Module:
     """Return a network of the same parameters, whose running statistics are its last batch's."""
     shared: Any = {id(parameter): parameter for parameter in discriminator.parameters()}
     twin = copy.deepcopy(discriminator, shared)
-    for layer in _normalizing(twin):
-        layer.momentum = 1.0
+    for layer in twin.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
     return twin
 
 
 def follow_twin(discriminator: nn.Module, twin: nn.Module) -> None:
     """Let running statistics take in the twin's batch, as if D had seen it itself."""
-    for own, other in zip(_normalizing(discriminator), _normalizing(twin)):
+    pairs: Any = zip(discriminator.modules(), twin.modules())
+    for own, other in (pair for pair in pairs if isinstance(pair[0], nn.BatchNorm2d)):
         if own.training:
             own.running_mean.lerp_(other.running_mean, own.momentum)
             own.running_var.lerp_(other.running_var, own.momentum)
             own.num_batches_tracked += 1
-
-
-def _normalizing(network: nn.Module) -> list[Any]:
-    return [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
 
 
 def generator_step(
@@ -319,11 +317,16 @@ class Training:
 
     @contextlib.contextmanager
     def _threads(self) -> Iterator[None]:
+        """Compute with the settings' threads, and one more if it is one and a core is left."""
+        before, count = torch.get_num_threads(), self.config.threads or 1
+        torch.set_num_threads(count)
+        if count == 1 < before and self.device.type == "cpu":
+            self._second = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            with devices.computing_with(self.config) as self._second:
-                yield
+            yield
         finally:
             self._second = None
+            torch.set_num_threads(before)
 
     def _keep_frame(self, schedule: list[int]) -> None:
         if self.step in schedule and self.step not in self.frames:
