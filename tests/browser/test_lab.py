@@ -115,10 +115,10 @@ def test_a_run_is_stopped_and_goes_on(page, open_notebook):
 
 
 def controls(number, name):
-    """Return the code of a notebook before its controls, and their cell without the # signs."""
+    """Return the code of a notebook before its controls, and their cell, without # signs."""
     (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    marks = [f"# from dcgan_utils.diagrams import {name}" in cell.source for cell in code]
+    marks = [f"from dcgan_utils.diagrams import {name}" in cell.source for cell in code]
     before = "\n".join(cell.source for cell in code[: marks.index(True)])
     return before, re.sub("^# ", "", code[marks.index(True)].source, flags=re.MULTILINE)
 

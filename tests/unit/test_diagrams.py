@@ -221,7 +221,8 @@ def test_a_slider_draws_anew_and_tells_what_is_shown_now(board):
     assert (whole.min, whole.max, whole.value) == (1, 6, 2) and plt.get_fignums() == []
 
 
-def test_a_button_does_what_it_says_and_shows_it(board):
+def test_a_button_does_what_it_says_and_shows_it(board, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "as in JupyterLab")
     done = []
     acts = {"step": lambda: done.append("step"), "reset": done.clear}
     rates = {"rate": (0.01, done.append)}
