@@ -469,8 +469,12 @@ def buttons(
 ) -> Any:
     """Return an `ipywidgets.VBox`: buttons for `presses`, sliders for `rates`, and the picture.
 
-    Each rate has a start, between 0.0001 and 0.1, and a function that takes a new one.
+    Each rate has a start, between 0.0001 and 0.1, and a function that takes a new one. Outside of
+    JupyterLab, and stored, it is the picture alone.
     """
+    if "JPY_SESSION_NAME" not in os.environ:
+        draw()
+        return None
     import ipywidgets
 
     picture = ipywidgets.HTML()

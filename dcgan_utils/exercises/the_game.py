@@ -1,9 +1,10 @@
 """Checkers of notebook 00, the game."""
 
 import itertools
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from dcgan_utils import exercises as ex
@@ -69,42 +70,36 @@ def _dirac_step(
 
 
 @ex.exercise("0.3")
-def check_penalty(function: ex.Function) -> None:
-    """Check exercise 0.3: R1 and its gradient, on a D whose slope is known in closed form."""
-    for shape, gamma in (((5, 2), 1.0), ((4, 1, 3, 3), 0.3)):
-        random = torch.Generator().manual_seed(len(shape))
-        network = _Bowl(torch.randn(shape[1:], generator=random))
-        real = torch.randn(shape, generator=random)
-        got = function(network, real, gamma)
-        slopes = (network.weight * real).flatten(1)  # (B, D)
-        squares, half = slopes.square().sum(1), gamma / 2
-        right = half * squares.mean()
-        mistakes = {
-            "no_half": 2 * right,
-            "sum_over_batch": half * squares.sum(),
-            "mean_over_inputs": half * slopes.square().mean(),
-            "length": half * squares.sqrt().mean(),
-            "mean_first": right / len(real) ** 2,
-            "toward_one": half * (squares.sqrt() - 1).square().mean(),
-        }
-        case = ex.text("case", shape=shape, gamma=gamma)
-        ex.require_close(got, right, case, mistakes, "what_is_summed")
-        if network.weight.grad is not None or real.grad is not None:
-            raise ex.Wrong("left_in_grad")
-        try:
-            (gradient,) = torch.autograd.grad(got, network.weight)
-        except (AttributeError, IndexError, RuntimeError, TypeError) as error:
-            raise ex.Wrong("no_way_back") from error
-        (expected,) = torch.autograd.grad(right, network.weight)
-        ex.require_close(gradient, expected, ex.text("gradient"))
+def check_growth(function: ex.Function) -> None:
+    """Check exercise 0.3: what a step together, and a turn, do to the distance from (0, 0)."""
+    for rate in (0.2, 0.05, 1.0):
+        step, turn = ex.require_numbers(function(rate), 2)
+        case, right = ex.text("case", rate=rate), math.hypot(1, rate / 2)
+        mistakes = {"squared": right**2, "no_half": math.hypot(1, rate), "straight": 1 + rate / 2}
+        ex.require_close(step, right, ex.text("step", case=case), mistakes, "sides")
+        steps = 2 * math.pi / math.atan(rate / 2)
+        mistakes = {"small_angle": right ** (4 * math.pi / rate), "half_turn": right ** (steps / 2)}
+        mistakes["added"] = 1 + (right - 1) * steps
+        ex.require_close(turn, right**steps, ex.text("turn", case=case), mistakes, "many_steps")
 
 
-class _Bowl(nn.Module):
-    """A discriminator with logit sum(w x^2) / 2, so that its slope at x is w x."""
+@ex.exercise("0.4")
+def check_replies(function: ex.Function) -> None:
+    """Check exercise 0.4: each of G's replies to the best D, given those before it."""
+    for shares, remember in itertools.product(([0.5, 0.3, 0.2], [0.2, 0.45, 0.35]), (False, True)):
+        p = torch.tensor(shares)
+        bins = ex.require_numbers(function(p.clone(), 12, remember), 12)
+        for place, got in enumerate(bins):
+            case = ex.text("case", p=shares, remember=remember, before=[*map(int, bins[:place])])
+            if got not in range(len(p)):
+                raise ex.Wrong("no_bin", case, got=got)
+            now, other = (_best_d(p, bins[:place], how) for how in (remember, not remember))
+            if now[int(got)] < now.max() - 1e-6:
+                key = "other_memory" if other[int(got)] > other.max() - 1e-6 else "not_best"
+                raise ex.Wrong("where_now", case, got=int(got), hint=ex.text(key))
 
-    def __init__(self, weight: Tensor):
-        super().__init__()
-        self.weight = nn.Parameter(weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return (self.weight * x.square()).flatten(1).sum(1) / 2
+def _best_d(p: Tensor, bins: list[float], remember: bool) -> Tensor:
+    """Return what the best D says of each bin, after G's choices so far."""
+    seen = torch.tensor(bins if remember else bins[-1:], dtype=torch.long)
+    return p / (p + seen.bincount(minlength=len(p)) / max(1, len(seen)))

@@ -229,7 +229,8 @@ def test_outside_jupyterlab_sliders_are_a_still(monkeypatch):
     assert drawn == [[2, 3], [0, 0]]
 
 
-def test_a_button_does_what_it_says_and_shows_it(board):
+def test_a_button_does_what_it_says_and_shows_it(board, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "as in JupyterLab")
     done = []
     acts = {"step": lambda: done.append("step"), "reset": done.clear}
     rates = {"rate": (0.01, done.append)}

@@ -1,8 +1,5 @@
 BEST = "torch.where(p + q > 0, p / (p + q), 0.5)"
-LENGTHS = "slope.flatten(1).square().sum(dim=1)"
-GRADIENT = "(slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)"
-BACKWARD = "discriminator(real).sum().backward(create_graph=True)\n    slope = real.grad"
-UNTIED = "return 0 * discriminator.weight.sum() + gamma / 2 * slope.detach()"
+THETA = "theta + rate * seen / (1 + math.exp(seen * theta)), new_psi"
 WRONG = [
     ("0.1", (BEST, "p / (p + q)"), "0 / 0"),
     ("0.1", ("p / (p", "q / (p"), "call real"),
@@ -14,21 +11,24 @@ WRONG = [
     ("0.1", ("sum()", "mean()"), "mean needed"),
     ("0.1", ("d, loss", "d, loss / 2"), "sum of two terms"),
     ("0.1", ("d, loss", "d, loss + 1"), "sum over the bins"),
-    ("0.2", ("new_theta, new_psi", "new_psi, new_theta"), "Theta comes first"),
+    ("0.2", (THETA, f"new_psi, {THETA[:-9]}"), "Theta comes first"),
     ("0.2", ("psi if together else new_psi", "psi"), "Which psi"),
-    ("0.2", ("(-seen", "(seen"), "saturating"),
+    ("0.2", ("exp(seen", "exp(-seen"), "saturating"),
     ("0.2", ("    new_psi =", "    rate = -rate\n    new_psi ="), "uphill"),
-    ("0.2", ("(psi * theta)", "(psi * theta) * 2"), "Begin with psi"),
-    ("0.2", ("theta + rate * seen", "theta + 0"), "theta is not"),
-    ("0.3", ("gamma / 2", "gamma"), "the half"),
-    ("0.3", ("sum(dim=1).mean()", "sum()"), "sum over the batch"),
-    ("0.3", (".sum(dim=1)", ""), "mean over the inputs"),
-    ("0.3", (LENGTHS, "slope.flatten(1).norm(dim=1)"), "is the length"),
-    ("0.3", (LENGTHS, "(slope.flatten(1).norm(dim=1) - 1).square()"), "toward 1"),
-    ("0.3", ("(real).sum()", "(real).mean()"), "averaged before"),
-    ("0.3", (GRADIENT, BACKWARD), "left in a `.grad`"),
-    ("0.3", (", create_graph=True", ""), "no way back"),
-    ("0.3", ("return gamma / 2 * slope", UNTIED), "as its gradient"),
-    ("0.3", (LENGTHS, "(discriminator.weight**2)"), "What is squared"),
+    ("0.2", ("rate * theta", "rate * 2 * theta"), "Begin with psi"),
+    ("0.2", ("theta + rate * seen", "theta + 0 * seen"), "theta is not"),
+    ("0.3", ("rate**2 / 4)", "rate**2 / 4) ** 2"), "distance squared"),
+    ("0.3", ("rate**2 / 4", "rate**2"), "Mind the half"),
+    ("0.3", ("math.sqrt(1 + rate**2 / 4)", "1 + rate / 2"), "point away"),
+    ("0.3", ("math.sqrt(1 + rate**2 / 4)", "1.0"), "third"),
+    ("0.3", ("math.atan(rate / 2)", "(rate / 2)"), "a little less"),
+    ("0.3", ("2 * math.pi", "math.pi"), "half a turn"),
+    ("0.3", ("step ** (", "1 + (step - 1) * ("), "not added"),
+    ("0.3", ("step ** (2 * math.pi / math.atan(rate / 2))", "step"), "How many steps"),
+    ("0.4", ("bins if remember else bins[-1:]", "bins"), "all of them"),
+    ("0.4", ("bins if remember else bins[-1:]", "bins[-1:]"), "all of them"),
+    ("0.4", ("argmax", "argmin"), "where is that largest"),
+    ("0.4", ("p / (p + q)", "q / (p + q)"), "where is that largest"),
+    ("0.4", ("return bins", "return [b + 1 for b in bins]"), "index of a bin"),
 ]
-SECRETS = ["p / (p + q)", "create_graph", "sigmoid(", "2 ln 2"]
+SECRETS = ["p / (p + q)", "exp(", "sqrt(", "atan", "bincount"]
