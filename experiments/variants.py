@@ -54,6 +54,9 @@ VARIANTS = [
     Variant("repeated pixels in G", POOLING, edit=edits.layers_of("G", edits.enlarged)),
     Variant("hidden layer in D", CONNECTED, edit=edits.layers_of("D", edits.hidden_in_d)),
     Variant("hidden layer in G", CONNECTED, edit=edits.layers_of("G", edits.hidden_in_g)),
+    Variant(
+        "global average pooling in D", CONNECTED, edit=edits.layers_of("D", edits.averaged_maps)
+    ),
     Variant("no batch norm in G", NORM, edit=edits.layers_of("G", edits.without_norm)),
     Variant("no batch norm in D", NORM, edit=edits.layers_of("D", edits.without_norm)),
     Variant("no batch norm", NORM, edit=edits.layers_of("GD", edits.without_norm)),
@@ -105,7 +108,7 @@ LADDER = [
     ),
 ]
 BY_NAME = {variant.name: variant for variant in [*VARIANTS, *LADDER]}
-FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rate
+FROM_PUBLISHED = [  # the four rules, the loss, the initializer, β₁, at the paper's own rate
     "as it is",
     "max pooling in D",
     "repeated pixels in G",
@@ -118,6 +121,7 @@ FROM_PUBLISHED = [  # the four rules, the loss and β₁, at the paper's own rat
     "LeakyReLU in G",
     "saturating loss",
     "least squares",
+    "PyTorch's initial weights",
     "β₁ 0.9",
 ]
 PARTS = {  # of the plan of the study `rules`: what each base is changed by
