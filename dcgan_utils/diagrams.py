@@ -262,8 +262,6 @@ class Layer:
 
     kind: str  # its class, such as "ConvTranspose2d"
     output: tuple[int, ...]  # shape of the output, without the batch: (channels, height, width)
-    parameters: int  # numbers that training changes
-    multiply_adds: int  # multiplications, each with its addition, for the whole batch
     kernel: int  # side of a convolution's kernel, 0 for other layers
     stride: int  # a convolution's stride, 0 for other layers
     values: Tensor = field(repr=False, compare=False)  # the output itself, with the batch
@@ -272,21 +270,16 @@ class Layer:
 def trace(network: nn.Module, x: Tensor) -> list[Layer]:
     """Send a batch x through a network of square convolutions and list the layers it passes.
 
-    It goes through a copy in evaluation mode; on the meta device this costs no time and no memory.
+    It goes through a copy in evaluation mode.
     """
     layers: list[Layer] = []
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        work = kernel = stride = 0
-        if isinstance(module, nn.ConvTranspose2d):  # each number coming in stamps its kernels
-            work = inputs[0].numel() * module.weight[0].numel()
-        elif isinstance(module, (nn.Conv2d, nn.Linear)):  # each coming out sums over its kernel
-            work = output.numel() * module.weight[0].numel()
+        kernel = stride = 0
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             kernel, stride = module.kernel_size[0], module.stride[0]
-        parameters = sum(p.numel() for p in module.parameters())
-        kind, shape = type(module).__name__, tuple(output.shape[1:])
-        layers.append(Layer(kind, shape, parameters, work, kernel, stride, output.clone()))
+        shape = tuple(output.shape[1:])
+        layers.append(Layer(type(module).__name__, shape, kernel, stride, output.clone()))
 
     network = copy.deepcopy(network).eval()
     for module in network.modules():

@@ -64,6 +64,13 @@ def hidden_in_g(layers: Layers) -> nn.Sequential:
     return nn.Sequential(*hidden, nn.Unflatten(1, (size, 1, 1)), *layers)
 
 
+def averaged_maps(layers: Layers) -> nn.Sequential:
+    """Average each of D's last maps, and weigh the averages: one weight a map in place of 16."""
+    weigh = nn.Conv2d(layers[-1].in_channels, 1, 1, bias=False)
+    weigh.weight = nn.Parameter(layers[-1].weight.detach()[:, :, :1, :1].clone())  # N(0, std²)
+    return nn.Sequential(*layers[:-1], nn.AdaptiveAvgPool2d(1), weigh)
+
+
 def without_norm(layers: nn.Sequential) -> nn.Sequential:
     """Take batch norm away; the convolution before it gets a bias, which batch norm's β was."""
     kept: list[Any] = []

@@ -81,6 +81,14 @@ def test_average_pooling_is_a_strided_convolution():
     torch.testing.assert_close(first(x), sum(parts) / 4)
 
 
+def test_global_average_pooling_is_a_last_convolution_with_equal_weights():
+    discriminator = small("global average pooling in D").discriminator
+    x = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    kernels = (discriminator.main[-1].weight / 16).expand(1, -1, 4, 4)
+    logits = nn.functional.conv2d(discriminator.main[:-2](x), kernels)
+    torch.testing.assert_close(discriminator(x), logits.flatten())
+
+
 @pytest.mark.parametrize(
     "name, in_g, in_d",
     [

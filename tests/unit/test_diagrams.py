@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from PIL import Image, ImageSequence
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_utils import diagrams, plots
 from dcgan_utils.networks import Discriminator, Generator
@@ -121,15 +120,6 @@ PARTS = (  # not a DCGAN: biases, a linear layer, pooling, nested parts
     nn.Linear(2 * 8 * 8, 7),
 )
 OTHER = nn.Sequential(*PARTS), torch.zeros(2, 3, 8, 8)
-
-
-@pytest.mark.parametrize(("network", "x"), [GENERATOR, DISCRIMINATOR, OTHER])
-def test_counts_equal_pytorchs(network, x):
-    layers = diagrams.trace(network, x)
-    assert sum(layer.parameters for layer in layers) == sum(p.numel() for p in network.parameters())
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(x)
-    assert 2 * sum(layer.multiply_adds for layer in layers) == counter.get_total_flops()
 
 
 def test_a_network_in_training_is_left_as_it_was():

@@ -1,11 +1,11 @@
 NO_GRADIENT, ZERO = "parameter.grad is None", "not parameter.grad.any()"
 TEST = f"{NO_GRADIENT} or {ZERO}"
 LAST = ", nn.Conv2d(maps, 1, 4, 1, 0, bias=False)"
-FIRST = "nn.ConvTranspose2d(100, 128, 4, 1, 0, bias=False)"
-LINEAR = "nn.Flatten(), nn.Linear(100, 2048), nn.Unflatten(1, (128, 4, 4))"
-SECOND = "nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False)"
-THIRD = "nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False)"
-UPSAMPLE = "nn.Upsample(scale_factor=2), nn.Conv2d(64, 32, 3, padding=1)"
+RETURN = "return nn.Sequential("
+LINEAR = "nn.Flatten(), nn.Linear(100, 4096), nn.Unflatten(1, (256, 4, 4)), *layers[1:3]"
+UPSAMPLE = "nn.Upsample(scale_factor=2), nn.Conv2d(32, 3, 3, padding=1)"
+LAYER = "after, 4, stride, padding, bias=False"
+END = "nn.ConvTranspose2d(32, 3, 4, 2, 1, bias=False)"
 WRONG = [
     ("4.1", ("(16, 4", "(8, 4"), "Layer 1: the number of ch"),
     ("4.1", ("16, 4, 4", "16, 2, 2"), "Layer 1: the side"),
@@ -24,12 +24,12 @@ WRONG = [
     ("4.3", ("bias=False", "bias=True"), "bias False .*got True"),
     ("4.3", (LAST, f"{LAST}, nn.Sigmoid()"), "expected 12 layers, got 13"),
     ("4.3", ("image_size // 2", "32"), "at 16×16"),
-    ("4.4", (FIRST, LINEAR), "Rule 2"),
-    ("4.4", (THIRD, UPSAMPLE), "Rule 1"),
+    ("4.4", (f"{RETURN}*layers", f"{RETURN}{LINEAR}, *layers[3:]"), "Rule 2"),
+    ("4.4", (END, UPSAMPLE), "Rule 1"),
     ("4.4", ("nn.Tanh()", "nn.Sigmoid()"), "Rule 4"),
-    ("4.4", ("nn.BatchNorm2d(64),", ""), "after layer 2 of 4 is .'ReLU"),
-    ("4.4", (SECOND, SECOND.replace("False", "True")), "Layer 2.*without bias"),
-    ("4.4", ("64", "32"), "got .128, 32, 32, 1."),
-    ("4.4", (THIRD, THIRD.replace("2, 1", "1, 0")), "Expected shape"),
+    ("4.4", ("nn.BatchNorm2d(after),", ""), "after layer 1 of 5 is .'ReLU"),
+    ("4.4", (LAYER, LAYER.replace("False", "True")), "Layer 1.*without bias"),
+    ("4.4", ("64", "32"), "got .256, 128, 32, 32, 3."),
+    ("4.4", (END, END.replace("2, 1", "1, 0")), "Expected shape"),
 ]
 SECRETS = ["7600", "7,600", "zero_grad", "2 * maps", "nn.Tanh", "grad.any", "[(16, 4, 4)"]
