@@ -440,6 +440,7 @@ def sliders(
     start = start or [0.0] * len(names)
     if "JPY_SESSION_NAME" not in os.environ:  # Jupyter's server names a notebook to its kernel so
         draw(list(start))
+        plt.show()
         return None
     import ipywidgets
 
