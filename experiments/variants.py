@@ -54,9 +54,6 @@ VARIANTS = [
     Variant("repeated pixels in G", POOLING, edit=edits.layers_of("G", edits.enlarged)),
     Variant("hidden layer in D", CONNECTED, edit=edits.layers_of("D", edits.hidden_in_d)),
     Variant("hidden layer in G", CONNECTED, edit=edits.layers_of("G", edits.hidden_in_g)),
-    Variant(
-        "global average pooling in D", CONNECTED, edit=edits.layers_of("D", edits.averaged_maps)
-    ),
     Variant("no batch norm in G", NORM, edit=edits.layers_of("G", edits.without_norm)),
     Variant("no batch norm in D", NORM, edit=edits.layers_of("D", edits.without_norm)),
     Variant("no batch norm", NORM, edit=edits.layers_of("GD", edits.without_norm)),
@@ -91,6 +88,9 @@ VARIANTS = [
 ]
 
 FURTHER = [  # what other notebooks ask, trained as the others are
+    Variant(
+        "global average pooling in D", CONNECTED, edit=edits.layers_of("D", edits.averaged_maps)
+    ),
     Variant("batch norm over halves", NORM, edit=edits.layers_of("GD", edits.half_batches)),
     Variant("one batch, D's step only", NORM, training=OneBatchForD),
 ]
@@ -112,13 +112,8 @@ LADDER = [
         {"learning_rate": 25.0, "latent": None, "first_bias": True} | SHORTER,
     ),
 ]
-<<<<<<< HEAD
 BY_NAME = {variant.name: variant for variant in [*VARIANTS, *FURTHER, *LADDER]}
-FROM_PUBLISHED = [  # the four rules, the loss, β₁ and the range, at the paper's own rate
-=======
-BY_NAME = {variant.name: variant for variant in [*VARIANTS, *LADDER]}
-FROM_PUBLISHED = [  # the four rules, the loss, the initializer, β₁, at the paper's own rate
->>>>>>> nb-04
+FROM_PUBLISHED = [  # the four rules, the loss and numbers, at the paper's own rate
     "as it is",
     "max pooling in D",
     "repeated pixels in G",
