@@ -182,3 +182,4 @@ def test_notebooks_end_with_links_to_the_ones_before_and_after(path):
     neighbors = [NOTEBOOKS[k].name for k in (place - 1, place + 1) if 0 <= k < len(NOTEBOOKS)]
     last = nbformat.read(path, as_version=4).cells[-1].source
     assert re.findall(r"\]\((\d\d_\w+\.ipynb)\)", last) == neighbors
+    assert "README" not in last, "from a reader's copy, it leads to the originals"
