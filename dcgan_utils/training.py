@@ -63,7 +63,9 @@ def discriminator_step(
         later = second.submit(of_fake)
         return of_real(), later.result()
 
-    fake, for_fake = fake.detach(), discriminator if twin is None else twin
+    fake, for_fake = fake.detach(), discriminator
+    if twin is not None:
+        for_fake = twin.train(discriminator.training)
     outputs = both(lambda: outputs_for(real), lambda: outputs_for(fake, for_fake))
     on_real, on_fake = outputs
     if twin is not None:  # the way back has two parts as well, from the outputs on

@@ -39,6 +39,7 @@ class Study:
     files: tuple[str, ...]  # of results/; a run is done if the first one has a row of it
     figures: Callable[[], dict[str, bytes]] = dict  # PNG files of figures/, by name
     threads: int = 1  # of a run
+    own: Key = field(default_factory=dict)  # cells of the machine that the study sets otherwise
     jobs: int = 2  # runs at a time
 
     def left(self, machine: Key, plan: Sequence[Key]) -> list[Key]:
@@ -56,7 +57,7 @@ class Study:
 
 def run(study: Study, plan: Sequence[Key], only_list: bool = False) -> None:
     """Make the runs of a plan that this machine has not made; store each as it is done."""
-    machine = store.this_machine(study.threads)
+    machine = store.this_machine(study.threads) | study.own
     left = study.left(machine, plan)
     minutes = study.minutes_for(machine, left)
     print(f"{len(left)} of {len(plan)} runs are left, about {minutes:.0f} minutes.", flush=True)

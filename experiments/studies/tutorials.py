@@ -94,5 +94,6 @@ STUDY = Study(
     execute=execute,
     tables=lambda: {"tutorials": store.table(store.read("tutorials"), lines_of)},
     minutes=8,
+    own={"number_format": "float32"},
     files=("tutorials",),
 )

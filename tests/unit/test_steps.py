@@ -117,6 +117,9 @@ def test_a_small_run_ends_the_same_whatever_threads_there_are(new_training):
     torch.testing.assert_close(ends[1:], [ends[0]] * 2, rtol=0, atol=0)
     here = [thread == threading.get_ident() for thread in threads]
     assert here == [True] * 3 + [False] * 6
+    training.discriminator.eval()
+    training.run(steps=1)
+    assert not training._twin.training, "the generated images meet D in the mode of the real ones"
 
 
 def test_threads_are_settings_that_a_run_keeps(new_training):
