@@ -63,11 +63,9 @@ def discriminator_step(
         later = second.submit(of_fake)
         return of_real(), later.result()
 
-    fake, for_fake = fake.detach(), discriminator
-    if twin is not None:
-        for_fake = twin.train(discriminator.training)
-    outputs = both(lambda: outputs_for(real), lambda: outputs_for(fake, for_fake))
-    on_real, on_fake = outputs
+    fake = fake.detach()
+    other = discriminator if twin is None else twin.train(discriminator.training)
+    on_real, on_fake = outputs = both(lambda: outputs_for(real), lambda: outputs_for(fake, other))
     if twin is not None:  # the way back has two parts as well, from the outputs on
         on_real, on_fake = (output.detach().requires_grad_() for output in outputs)
     loss = objective.discriminator_loss(on_real, on_fake)
