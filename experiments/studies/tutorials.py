@@ -10,6 +10,7 @@ first weights (`speed` times it with the paper's). Its G ends in Tanh, so it rea
 
 import time
 from itertools import chain, islice, repeat
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from dcgan_utils import judging, plots
 from dcgan_utils.config import Config
 from dcgan_utils.data import data_root
 from dcgan_utils.device import choose_device
+from dcgan_utils.files import load, save
 from dcgan_utils.networks import Discriminator, Generator
 from dcgan_utils.sampling import draw_latents
 
@@ -32,8 +34,10 @@ from ..measures import judged
 LEARNING_RATE = 0.0002
 MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's gray levels, by which these programs normalize
 EPOCHS, SAMPLES, SHOWN = 5, 10_000, 100
-SIZE, WIDTH = 32, 32  # of the images, of the networks
-PLAN = [{"size": str(SIZE), "seed": str(seed)} for seed in range(3)]
+SEEDS = {"32": 3, "64": 1}  # by the size of the images, which is the networks' width, too
+PLAN = [{"size": size, "seed": str(seed)} for size in SEEDS for seed in range(SEEDS[size])]
+KEPT = Path("runs")  # where a run is kept from epoch to epoch: at 64x64 they take twenty minutes
+PARTS = ("netG", "netD", "optimizerG", "optimizerD")
 
 
 def digits(
@@ -101,15 +105,27 @@ class Tutorial:
 
 
 def execute(key: Key) -> Result:
-    """Train a run and judge G."""
-    parts = [digits(SIZE, "resize", MEAN, DEVIATION, train) for train in (True, False)]
-    config = Config(image_size=SIZE, width=WIDTH, batch_size=100, seed=int(key["seed"]))
+    """Train a run, from the last epoch that a stopped attempt has ended, and judge G."""
+    size, path = int(key["size"]), KEPT / f"tutorials-{'-'.join(key.values())}.pt"
+    parts = [digits(size, "resize", MEAN, DEVIATION, train) for train in (True, False)]
+    config = Config(image_size=size, width=size, batch_size=100, seed=int(key["seed"]))
     tutorial = Tutorial(ConcatDataset(parts), config, initialized=False)
-    began, each = time.perf_counter(), len(tutorial.loader)
-    for epoch in range(EPOCHS):
+    epoch, seconds, each = 0, 0.0, len(tutorial.loader)
+    if path.exists():
+        state = load(path)
+        epoch, seconds = state["epoch"], state["seconds"]
+        for part in PARTS:
+            getattr(tutorial, part).load_state_dict(state[part])
+    while epoch < EPOCHS:
         torch.manual_seed(1000 * config.seed + epoch)  # of z and of the order
+        began = time.perf_counter()
         tutorial.run(each)
-    row: dict[str, Any] = {"steps": EPOCHS * each, "seconds": time.perf_counter() - began}
+        epoch, seconds = epoch + 1, seconds + time.perf_counter() - began
+        state = {part: getattr(tutorial, part).state_dict() for part in PARTS}
+        KEPT.mkdir(exist_ok=True)
+        save(path, state | {"epoch": epoch, "seconds": seconds})
+    path.unlink()
+    row: dict[str, Any] = {"steps": EPOCHS * each, "seconds": seconds}
     normalized = draw(tutorial, SAMPLES)
     gray = (normalized * DEVIATION + MEAN).clamp(0, 1)
     row |= judged(as_pixels(gray / (DEVIATION + MEAN)))

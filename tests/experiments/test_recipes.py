@@ -47,13 +47,25 @@ def test_processes_are_timed_beside_a_busy_one(run, monkeypatch):
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_tutorials_program_trains_and_is_judged_with_its_grays_stretched(run, monkeypatch):
-    few = Subset(tutorials.digits(32, "resize"), range(200))
+def test_the_tutorials_program_goes_on_after_a_stop_and_is_judged(run, monkeypatch, tmp_path):
+    few, key = Subset(tutorials.digits(32, "resize"), range(200)), {"size": "32", "seed": "0"}
     monkeypatch.setattr(tutorials, "digits", lambda *_: few)
-    for name, value in {"WIDTH": 4, "EPOCHS": 2, "SAMPLES": 1000}.items():
+    for name, value in {"EPOCHS": 2, "SAMPLES": 1000, "KEPT": tmp_path / "kept"}.items():
         monkeypatch.setattr(tutorials, name, value)
-    (row,) = run("tutorials", "--seeds", "0")
-    again = tutorials.execute({"size": "32", "seed": "0"}).rows["tutorials"][0]
+    (row,) = run("tutorials", "--only", "size=32", "--seeds", "0")
+    train_epoch = tutorials.Tutorial.run
+
+    def run_until_stopped(self, steps):
+        if list(tutorials.KEPT.iterdir()):  # the first epoch is kept
+            raise KeyboardInterrupt
+        train_epoch(self, steps)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tutorials.Tutorial, "run", run_until_stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tutorials.execute(key)
+    assert list(tutorials.KEPT.iterdir())
+    again = tutorials.execute(key).rows["tutorials"][0]
     assert row["distance"] == f"{again['distance']:.4g}" != row["distance_unstretched"]
     line = f"| 32×32 | 1 | 8 | {again['distance']:.3g} | "
     assert line in tutorials.tables()["tutorials"]
