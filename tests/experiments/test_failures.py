@@ -21,7 +21,7 @@ CHARTS = diagnosing.charts(ROWS, ["name", "seed"], store.MACHINE)
 @pytest.mark.parametrize("name", RIGHT)
 def test_nothing_speaks_against_the_right_diagnosis_alone(name):
     chart = diagnosing.clinic()[name]
-    fitting = [case for case in diagnosing.DIAGNOSES if not diagnosing.against(case, chart)]
+    fitting = [case for case in diagnosing.ILLNESSES if not diagnosing.against(case, chart)]
     assert fitting == [RIGHT[name][0]]
 
 
@@ -37,7 +37,7 @@ def test_the_clinic_is_the_recorded_one_without_what_would_give_a_run_away():
 def test_an_illness_shows(case):
     chart = CHARTS[case.name, str(case.seed)]
     assert diagnosing.against("healthy", chart)
-    assert case.name not in diagnosing.DIAGNOSES or not diagnosing.against(case.name, chart)
+    assert case.name not in diagnosing.ILLNESSES or not diagnosing.against(case.name, chart)
 
 
 # What is tried against failing
@@ -75,8 +75,6 @@ def test_fewer_images_are_shown_as_often():
     assert len(few) == 8 and len(few) * few.repeats == 40 * 3
     assert few.pixels.flatten().tolist() == list(range(8))
 
-
-# The studies
 
 TINY = {"data": "embedded", "steps": 25, "width": 4, "batch_size": 8}
 
