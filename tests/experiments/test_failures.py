@@ -99,7 +99,7 @@ def test_the_study_of_cures(run, monkeypatch):
     cells = ["run=healthy", *(f"treatment={name}" for name in given)]
     rows = run("cures", "--only", *cells, "--seeds", "20")
     assert tuple(row["treatment"] for row in rows) == given
-    assert len({row["distance"] for row in rows}) == 4  # each one has an effect
+    assert len({row["logit_known"] for row in rows}) == 4  # each one has an effect
     assert all(row["steps"] == "2" and row["alarms"] == "none" for row in rows)
 
 

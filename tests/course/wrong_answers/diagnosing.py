@@ -26,7 +26,7 @@ WRONG = [
     ("8.3", ("before, -after", "-before, -after"), "Number 1"),
     ("8.3", ("-after,", "-before,"), "Number 2"),
     ("8.3", ("after - 1", "1 - after"), "Number 3"),
-    ("8.4", ("- 2 *", "-"), "a half in front"),
+    ("8.4", ("2 / (1", "1 / (1"), "a half in front"),
     ("8.4", ("> 0", "< 0"), "derivative by w is 0"),
     ("8.4", ("return low", "return low, high"), "number"),
 ]
