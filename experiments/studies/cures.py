@@ -2,7 +2,7 @@
 
 Each treatment is given to the runs that it claims to cure, with three seeds, beside the same runs
 untreated, and to a healthy one, to see what it costs. Each run is judged at its end by 5,000
-samples of G itself. What is behind at equal steps gets three times as many: "longer".
+samples of G itself. "Longer" is three times the steps: what is behind may only be slower.
 """
 
 from dcgan_utils import health, judging

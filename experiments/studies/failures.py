@@ -41,10 +41,11 @@ def execute(key: Key) -> Result:
             row |= {f"{name}_{key}": value for key, value in seen._asdict().items()}
         row["mode"] = networks["g"].training  # 1 for training, 0 for evaluation
         for name, network in networks.items():  # as its last step left it
-            row[f"gradient_{name}"] = get_total_norm([p.grad for p in network.parameters()]).item()
+            gradients = [p.grad for p in network.parameters() if p.grad is not None]
+            row[f"gradient_{name}"] = get_total_norm(gradients).item()
         row |= logits_of(networks["d"], shown)
-        seen = judging.classify(draw(networks["g"], case.config, DRAWN))
-        row["most_frequent"] = seen.shares.max()
+        drawn = judging.classify(draw(networks["g"], case.config, DRAWN))
+        row["most_frequent"] = drawn.shares.max()
         rows.append({key: f"{value:.4g}" for key, value in row.items()})
         if report.step in MOMENTS:
             moments.append(sample(networks["g"], training.fixed_latents[:16]))
