@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,27 +17,24 @@ from .harness import Study
 from .makers import MAKERS
 
 ROOT = Path(__file__).parents[1]
-STUDIES = (
-    *("seeds", "recipes", "rules", "failures", "cures", "latent", "conditional", "features"),
-    *("tutorials", "speed", "processes"),
-)
+STUDIES = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "studies")])]
 
 
 def studies() -> dict[str, Study]:
     """Return the studies by name."""
-    modules = (importlib.import_module(f"experiments.studies.{name}") for name in STUDIES)
-    return {name: module.STUDY for name, module in zip(STUDIES, modules)}
+    return {name: importlib.import_module(f"experiments.studies.{name}").STUDY for name in STUDIES}
 
 
 def overview() -> str:
-    """Return the list of all studies, as a Markdown table."""
+    """Return a Markdown table of all studies; the first line of each one's file is its question."""
     lines = [["study", "question", "notebook", "command", "runs", "hours", "rows", "tables"]]
-    for study in studies().values():
+    for name, study in studies().items():
+        question = (sys.modules[study.execute.__module__].__doc__ or "").splitlines()[0]
         hours = study.minutes * len(study.plan) / study.jobs / 60
-        files = ", ".join(f"{name}.csv ({len(store.read(name))})" for name in study.files)
-        cells = [study.name, study.question, study.notebook]
-        cells += [f"`python -m experiments run {study.name}`", str(len(study.plan))]
-        lines.append([*cells, f"{hours:.1f}", files, ", ".join(study.tables())])
+        files = ", ".join(f"{file}.csv ({len(store.read(file))})" for file in study.files)
+        cells = [name, question, study.notebook, f"`python -m experiments run {name}`"]
+        cells += [str(len(study.plan)), f"{hours:.1f}", files, ", ".join(study.tables())]
+        lines.append(cells)
     return store.markdown(lines)
 
 
@@ -70,7 +68,6 @@ def parser() -> argparse.ArgumentParser:
     other = commands.add_parser("make", help="make a network that is stored in the project")
     other.add_argument("network", choices=MAKERS)
     other.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="a new one")
-    other.add_argument("--keep", action="store_true", help="of judge: measure the stored one anew")
     return whole
 
 
@@ -79,29 +76,19 @@ def chosen(study: Study, only: Sequence[str], seeds: Sequence[str]) -> list[harn
 
     `only` has names, any of which may stand in any cell, and names of one cell, CELL=NAME.
     """
-    wanted: dict[str, set[str]] = {"seed": set(seeds)} if seeds else {}
-    cells = dict.fromkeys(cell for key in study.plan for cell in key)
-    for word in only:
-        cell, _, name = word.partition("=")
-        if cell in cells:
-            wanted.setdefault(cell, set()).add(name)
-        else:
-            wanted.setdefault("", set()).add(word)
-    for cell, names in wanted.items():
-        known = set().union(*(values(key, cell) for key in study.plan))
-        if unknown := names - known:
-            words = f"{', '.join(unknown)} is no {cell or 'name'} in {study.name}"
-            raise UserError(f"{words}; there are: {'; '.join(sorted(known)) or 'none'}")
+    known = [{n for cell, v in key.items() for n in (v, f"{cell}={v}")} for key in study.plan]
+    wanted: dict[str, set[str]] = {}  # by cell; "" is any
+    for word in (*only, *(f"seed={seed}" for seed in seeds)):
+        if not any(word in names for names in known):
+            there = "; ".join(sorted({name for key in study.plan for name in key.values()}))
+            raise UserError(f"No run has {word}; there are: {there}")
+        cell = word.partition("=")[0]
+        wanted.setdefault(cell if cell in study.plan[0] else "", set()).add(word)
     return [
         key
-        for key in study.plan
-        if all(values(key, cell) & names for cell, names in wanted.items())
+        for key, names in zip(study.plan, known)
+        if all(names & words for words in wanted.values())
     ]
-
-
-def values(key: harness.Key, cell: str) -> set[str]:
-    """Return what stands in a cell of a key; if it is "", in any."""
-    return {key[cell]} if cell else set(key.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,14 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.command == "report":
         report()
     elif options.command == "make":
-        if options.keep and options.network != "judge":
-            raise UserError(f"--keep is allowed with judge only, not with {options.network}")
         load_source("mnist")
         try:
             options.out.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"--out is {options.out}: {error.strerror}. Name a new one") from error
-        MAKERS[options.network](options.out, **({"keep": True} if options.keep else {}))
+        MAKERS[options.network](options.out)
     else:
         study = studies()[options.study]
         for name in ("jobs", "threads"):

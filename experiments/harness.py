@@ -1,7 +1,6 @@
 """How a study's runs are made: some at a time, in processes, resumed where they were stopped."""
 
 import multiprocessing
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -27,15 +26,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Study:
-    """A question to answer by runs."""
+    """Runs that answer a question: the first line of the file, which is named like the study."""
 
-    name: str  # on the command line
-    question: str
     notebook: str  # the numbers of those that show its rows
     plan: Sequence[Key]  # the runs; a seed is called "seed"
     execute: Callable[[Key], Result]  # makes a run; its rows get the cells of run and machine
     tables: Callable[[], dict[str, str]]  # of RESULTS.md, by name
-    minutes: float  # of one run, as long as this machine has made none
+    minutes: float  # of one run, on two CPU cores
     files: tuple[str, ...]  # of results/; a run is done if the first one has a row of it
     figures: Callable[[], dict[str, bytes]] = dict  # PNG files of figures/, by name
     threads: int = 1  # of a run
@@ -47,19 +44,12 @@ class Study:
         done = store.select(store.read(self.files[0]), **machine)
         return [key for key in plan if not store.select(done, **key)]
 
-    def minutes_for(self, machine: Key, left: Sequence[Key]) -> float:
-        """Return about how long the runs that are left take here."""
-        done = store.select(store.read(self.files[0]), **machine)
-        took = [sum(store.numbers(store.select(done, **key), "seconds")) for key in self.plan]
-        each = statistics.mean(filter(None, took)) / 60 if any(took) else self.minutes
-        return each * len(left) / min(self.jobs, max(1, len(left)))
-
 
 def run(study: Study, plan: Sequence[Key], only_list: bool = False) -> None:
     """Make the runs of a plan that this machine has not made; store each as it is done."""
     machine = store.this_machine(study.threads) | study.own
     left = study.left(machine, plan)
-    minutes = study.minutes_for(machine, left)
+    minutes = study.minutes * len(left) / min(study.jobs, max(1, len(left)))
     print(f"{len(left)} of {len(plan)} runs are left, about {minutes:.0f} minutes.", flush=True)
     if only_list:
         print("\n".join(map(name_of, left)))

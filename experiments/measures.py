@@ -1,7 +1,5 @@
 """What several studies measure of a run's samples."""
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
 from dcgan_utils import judging
@@ -30,11 +28,6 @@ def judged(pixels: Tensor) -> dict[str, float]:
     """Return the first judge's metrics of samples (N, 1, 28, 28) uint8."""
     metrics = {key: judging.METRICS[key] for key in KEYS}
     return judging.measure(judging.classify(pixels), judging.stored_reference(), metrics)
-
-
-def as_cells(values: Mapping[str, float]) -> dict[str, str]:
-    """Return measured values as a row has them; NaN is left out."""
-    return {name: f"{value:.4g}" for name, value in values.items() if value == value}
 
 
 def has_collapsed(samples_variety: float, real_variety: float, most_frequent: float) -> bool:

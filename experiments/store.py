@@ -33,8 +33,13 @@ def write(name: str, rows: Sequence[Mapping[str, object]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: as_cell(row[column]) for column in row} for row in rows)
     write_file(RESULTS / f"{name}.csv", text.getvalue().encode())
+
+
+def as_cell(value: object) -> object:
+    """Return a float with four digits, NaN as an empty cell, and anything else as it is."""
+    return f"{value:.4g}".replace("nan", "") if isinstance(value, float) else value
 
 
 def this_machine(threads: int) -> dict[str, str]:
@@ -48,17 +53,17 @@ def this_machine(threads: int) -> dict[str, str]:
     }
 
 
-def by_machine(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return the rows of each machine, in the order in which the machines first come."""
+def groups(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], list[Row]]:
+    """Return the rows by what stands in some columns, in the order in which that first comes."""
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        found.setdefault(tuple(row[column] for column in MACHINE), []).append(row)
-    return list(found.values())
+        found.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return found
 
 
 def largest(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of the machine that has made the most of them."""
-    return max(by_machine(rows), key=len, default=[])
+    return max(groups(rows, *MACHINE).values(), key=len, default=[])
 
 
 def select(rows: Iterable[Row], **wanted: object) -> list[Row]:
@@ -71,12 +76,17 @@ def numbers(rows: Iterable[Row], column: str, factor: float = 1) -> list[float]:
     return [factor * float(row[column]) for row in rows if row.get(column)]
 
 
-def spread(values: Sequence[float], form: str = ".3g", unit: str = "") -> str:
+def spread(
+    values: Sequence[float],
+    form: str = ".3g",
+    unit: str = "",
+    average: Callable[[Sequence[float]], float] = statistics.mean,
+) -> str:
     """Return mean and extremes, "5.1 (4.2 to 5.9)"; of a single value, that value; "-" of none."""
     if not values:
         return "-"
-    mean = f"{statistics.mean(values):{form}}{unit}"
-    return mean + f" ({min(values):{form}} to {max(values):{form}})" * (len(values) > 1)
+    middle = f"{average(values):{form}}{unit}"
+    return middle + f" ({min(values):{form}} to {max(values):{form}})" * (len(values) > 1)
 
 
 def markdown(lines: Sequence[Sequence[object]]) -> str:
@@ -91,8 +101,7 @@ def table(rows: Iterable[Row], lines_of: Callable[[list[Row]], Sequence[Sequence
     `lines_of` makes the lines of cells, the first one the header, of one machine's rows.
     """
     parts = []
-    for own in by_machine(rows):
-        device, threads, number_format, version = (own[0][column] for column in MACHINE)
+    for (device, threads, number_format, version), own in groups(rows, *MACHINE).items():
         threads = f"{threads} thread" + "s" * (threads != "1") if threads else ""
         data = own[0].get("data", "MNIST")
         named = (data, device, threads, number_format, f"torch {version}")
@@ -101,9 +110,6 @@ def table(rows: Iterable[Row], lines_of: Callable[[list[Row]], Sequence[Sequence
 
 
 def fill(page: str, tables: Mapping[str, str]) -> str:
-    """Return a page in which each `<!-- name -->` to `<!-- end -->` holds the table of that name.
-
-    Raises `KeyError` if there is no such table.
-    """
+    """Return a page with the table of each name between `<!-- name -->` and `<!-- end -->`."""
     place = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
     return place.sub(lambda found: f"{found[1]}{tables[found[2]]}\n{found[3]}", page)

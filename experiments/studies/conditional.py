@@ -1,4 +1,4 @@
-"""What labels bring, and what samples teach a classifier: the paper's Table 3.
+"""What do labels bring, and what does a classifier learn from samples?
 
 Draws 50,000 samples of each run, or a million, and measures them; real digits in their place are a
 kind as well. results/conditional/ keeps 100 images of each, a row for each digit.
@@ -170,13 +170,4 @@ def percent(rows: Sequence[Row], column: str) -> str:
     return spread(numbers(rows, column, 100), unit="%")
 
 
-STUDY = Study(
-    name="conditional",
-    question="What do labels bring, and what does a classifier learn from samples?",
-    notebook="10",
-    plan=PLAN,
-    execute=execute,
-    tables=tables,
-    minutes=8,
-    files=("conditional",),
-)
+STUDY = Study("10", PLAN, execute, tables, minutes=8, files=("conditional",))

@@ -1,4 +1,4 @@
-"""What is said to help against failing, tried.
+"""Which of the usual remedies help, against what, at what cost?
 
 Each treatment is given to the runs that it claims to cure, with three seeds, beside the same runs
 untreated, and to a healthy one, to see what it costs. Each run is judged at its end by 5,000
@@ -45,8 +45,6 @@ def execute(key: Key) -> Result:
 
 
 STUDY = Study(
-    "cures",
-    "Which of the usual remedies help, against what, at what cost?",
     "08",
     [{"run": run, "treatment": treatment, "seed": seed} for run, treatment, seed in PLAN],
     execute,

@@ -1,4 +1,6 @@
-"""Runs that fail, recorded: each run of `failure_cases` once, the clinic's eight among them.
+"""What do failing runs look like, and which alarms go off?
+
+Each run of `failure_cases` once, the clinic's eight among them.
 
   results/failures.csv     a line for each report: the curves, and what else one would look at
   results/failures/        samples of the same 16 latent vectors at eight moments of each run
@@ -62,8 +64,6 @@ def execute(key: Key) -> Result:
 
 
 STUDY = Study(
-    "failures",
-    "What do failing runs look like, and which alarms go off?",
     "05, 08",
     [{"name": name, "seed": seed} for name, seed in CASES],
     execute,

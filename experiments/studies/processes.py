@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from statistics import median
 
 import psutil
 
@@ -16,7 +17,7 @@ from dcgan_utils.device import joined, rank
 
 from .. import store
 from ..harness import Key, Result, Study
-from .speed import median, ratios, seconds_of, started
+from .speed import ratios, seconds_of, started
 
 STEPS = {"classroom": 60, "mnist64": 4}  # that one timing takes
 WAYS = {  # processes, threads of each, and whether each operation is to use them all
@@ -40,7 +41,7 @@ def loopback_bytes() -> int:
     return sum(counted[name].bytes_sent for name in ("lo", "lo0") if name in counted)
 
 
-def time_here(setting: str, steps: int, threads: int | None) -> None:
+def time_here(setting: str, steps: int, threads: int | None = None) -> None:
     """Print a preset's images per second, and bytes a step, as one of the processes there are."""
     with joined():
         own = {"threads": threads, "average": 0.0, "frames": 2, "samples": 1, "steps": 10**6}
@@ -80,13 +81,13 @@ def execute(key: Key) -> Result:
 def lines_of(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of one machine's table: images per second, and ratios turn by turn."""
     lines = [["preset", "busy programs", *WAYS, "by default / 2 threads", "MB sent a step"]]
-    for setting, busy in dict.fromkeys((row["setting"], row["busy"]) for row in rows):
-        own = store.select(rows, setting=setting, busy=busy)
+    for (setting, busy), own in store.groups(rows, "setting", "busy").items():
         paces = {w: store.numbers(store.select(own, way=w), "images_per_second") for w in WAYS}
-        cells = [median(pace, ".0f") for pace in paces.values()]
-        gain = median(ratios(paces["2 threads"], paces["by default"]), ".2f", extremes=True)
+        cells = [f"{median(pace):.0f}" for pace in paces.values()]
+        gain = ratios(paces["2 threads"], paces["by default"])
         sent = store.numbers(store.select(own, way="2 processes"), "bytes_a_step", 1e-6)
-        lines.append([setting, busy, *cells, gain, median(sent, ".1f")])
+        cells += [store.spread(gain, ".2f", "", median), f"{median(sent):.1f}"]
+        lines.append([setting, busy, *cells])
     return lines
 
 
@@ -96,19 +97,7 @@ def tables() -> dict[str, str]:
     return {"processes": store.table(rows, lines_of)}
 
 
-STUDY = Study(
-    name="processes",
-    question="What do threads and processes bring, on an idle machine and on a busy one?",
-    notebook="12",
-    plan=PLAN,
-    execute=execute,
-    tables=tables,
-    minutes=0.7,
-    files=("processes",),
-    threads=2,
-    jobs=1,
-)
+STUDY = Study("12", PLAN, execute, tables, minutes=0.7, files=("processes",), threads=2, jobs=1)
 
 if __name__ == "__main__":
-    given = sys.argv[3:]
-    time_here(sys.argv[1], int(sys.argv[2]), int(given[0]) if given else None)
+    time_here(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""What each rule and each number is worth.
+"""What is each rule and each number worth?
 
 Trains every variant from the fast recipe, the ladder from the published recipe to the fast one, and
 some variants from the published recipe, with three seeds each; and the published recipe with five,
@@ -237,8 +237,6 @@ def figures() -> dict[str, bytes]:
 
 
 STUDY = Study(
-    "rules",
-    "What is each rule and each number worth?",
     "02, 03, 05, 07",
     PLAN,
     execute,

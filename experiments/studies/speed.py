@@ -1,17 +1,19 @@
-"""How fast is training, beside the program that most tutorials run (`experiments/tutorial.py`)?
+"""How fast is training, beside the program that most tutorials run?
 
-Both take turns, each timing in a process of its own. A turn also times the machine's own matrix
-product, which bounds what any program can reach.
+`studies/tutorials.py` has that program. Both take turns, each timing in a process of its own. A
+turn also times the machine's own matrix product, which bounds what any program can reach.
 """
 
 import dataclasses
 import os
-import statistics
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean, median, stdev
 from typing import Any
 
 import torch
@@ -25,8 +27,8 @@ from dcgan_utils.training import Training
 
 from .. import store
 from ..harness import Key, Result, Study, in_fresh_process
-from ..measures import as_cells, draw, judged
-from ..tutorial import LEARNING_RATE, Tutorial, digits
+from ..measures import draw, judged
+from .tutorials import LEARNING_RATE, Tutorial, digits
 
 PROGRAMS = ("tutorial", "course")
 FIXED: dict[str, Any] = {"data": "mnist", "first_bias": False, "frames": 2, "samples": 1}
@@ -39,8 +41,7 @@ EQUAL = dataclasses.replace(
     SETTINGS["speed-classroom"], learning_rate=LEARNING_RATE, average=0.0, steps=STEPS
 )
 JUDGED = 5000  # samples
-RUNS = {"speed-classroom": 5, "speed-mnist64": 5, "startup": 5, "digits": 3, "equal": 3}
-# of turns, or seeds
+RUNS = {**dict.fromkeys(SETTINGS, 5), "startup": 5, "digits": 3, "equal": 3}  # turns, or seeds
 PLAN = [{"part": part, "run": str(run)} for part, runs in RUNS.items() for run in range(runs)]
 SECONDS = 10.0  # of one timing of speed
 LOOKS = 100  # steps from one look at the digits to the next
@@ -76,16 +77,23 @@ def steps_per_second(run: Callable[[int], object]) -> float:
 
 
 def time_training(program: str, config: Config) -> dict[str, float]:
-    """Return a program's pace, its work for an image in GFLOP, and its largest memory in MB."""
-    import resource  # which Windows does not have
-
+    """Return a program's pace, its work for an image in GFLOP, and its memory."""
     run, _ = started(program, config)
     pace = config.batch_size * steps_per_second(run)
+    memory = peak_memory()
+    run, _ = started(program, dataclasses.replace(config, threads=2))  # the counter sees one thread
+    run(1)  # which also draws the first picture
     with FlopCounterMode(display=False) as counter:  # a multiply-add is two operations
         run(1)
     gflop = counter.get_total_flops() / config.batch_size / 1e9
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # from kB, as Linux counts
-    return {"gflop": gflop, "images_per_second": pace, "memory": memory}
+    return {"gflop": gflop, "images_per_second": pace} | memory
+
+
+def peak_memory() -> dict[str, float]:
+    """Return this process's largest memory in MB, on Linux; `getrusage` counts its parent's too."""
+    if not (status := Path("/proc/self/status")).exists():
+        return {}
+    return {"memory": float(re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())[0]) / 1e3}
 
 
 def time_product(kind: str) -> float:
@@ -152,7 +160,7 @@ def execute(key: Key) -> Result:
     rows = [
         {"setting": setting, "program": program, "measure": measure, "value": value}
         for program, values in found.items()
-        for measure, value in as_cells(values).items()
+        for measure, value in values.items()
     ]
     return Result({"speed": rows})
 
@@ -160,14 +168,6 @@ def execute(key: Key) -> Result:
 def values(rows: Sequence[store.Row], measure: str, **wanted: str) -> list[float]:
     """Return what was measured, turn by turn."""
     return store.numbers(store.select(rows, measure=measure, **wanted), "value")
-
-
-def median(numbers: Sequence[float], form: str, extremes: bool = False) -> str:
-    """Return the median, and if wanted the least and the largest; "-" of no numbers."""
-    if not numbers:
-        return "-"
-    text = f"{statistics.median(numbers):{form}}"
-    return text + extremes * f" ({min(numbers):{form}} to {max(numbers):{form}})"
 
 
 def ratios(before: Sequence[float], after: Sequence[float], factor: float = 1) -> list[float]:
@@ -179,26 +179,24 @@ def speed_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of speeds."""
     lines = [["setting", "program", "images per second", "ratio", "GFLOP an image"]]
     lines[0] += ["share of the float32 product", "of the bf16 product", "peak memory"]
-    for setting in dict.fromkeys(row["setting"] for row in rows):
-        own = store.select(rows, setting=setting)
-        base = values(own, "images_per_second", program="tutorial")
-        for program in PROGRAMS:
-            pace = values(own, "images_per_second", program=program)
-            work = values(own, "gflop", program=program)[0]
-            ratio = "1" if program == "tutorial" else median(ratios(base, pace), ".2f", True)
-            line = [setting, program, median(pace, ".0f"), ratio, f"{work:.3f}"]
-            for kind in KINDS:
-                shares = ratios(values(own, f"product {kind}"), pace, work)
-                line.append(median(shares, ".0%") if shares else "not available")
-            memory = values(own, "memory", program=program)
-            lines.append([*line, f"{median(memory, '.0f')} MB" if memory else "-"])
+    for (setting, program), own in store.groups(rows, "setting", "program").items():
+        if program:  # else the machine's own product
+            turns = store.select(rows, setting=setting)
+            pace, work = values(own, "images_per_second"), values(own, "gflop")[0]
+            gain = ratios(values(turns, "images_per_second", program="tutorial"), pace)
+            ratio = "1" if program == "tutorial" else store.spread(gain, ".2f", "", median)
+            shares = [ratios(values(turns, f"product {kind}"), pace, work) for kind in KINDS]
+            lines.append([setting, program, f"{median(pace):.0f}", ratio, f"{work:.3f}"])
+            lines[-1] += [f"{median(some):.0%}" if some else "not available" for some in shares]
+            memory = values(own, "memory")
+            lines[-1].append(f"{median(memory):.0f} MB" if memory else "-")
     return lines
 
 
 def startup_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of starts."""
     found = values(rows, "seconds")
-    cells = [f"{value:.1f}" for value in (statistics.median(found), min(found), max(found))]
+    cells = [f"{value:.1f}" for value in (median(found), min(found), max(found))]
     return [["seconds to the first step", "least", "largest", "starts"], [*cells, str(len(found))]]
 
 
@@ -208,43 +206,31 @@ def digits_lines(rows: list[store.Row]) -> list[list[str]]:
     names = {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
     for name, words in names.items():
         found = values(rows, name)
-        lines.append([words, str(len(found)), median(found, ".0f", True)])
+        lines.append([words, str(len(found)), store.spread(found, ".0f", "", median)])
     return lines
 
 
 def equal_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of distances after equally many steps."""
-    seeds = dict.fromkeys(f"distance, seed {row['run']}" for row in rows)
+    seeds = [f"distance, seed {seed}" for (seed,) in store.groups(rows, "run")]
     lines = [["program", *seeds, "mean", "standard deviation", "seconds"]]
-    for program in PROGRAMS:
-        found = values(rows, "distance", program=program)
-        cells = [f"{distance:.1f}" for distance in [*found, statistics.mean(found)]]
-        cells.append(f"{statistics.stdev(found):.1f}" if len(found) > 1 else "-")
-        lines.append([program, *cells, median(values(rows, "seconds", program=program), ".0f")])
+    for (program,), own in store.groups(rows, "program").items():
+        found = values(own, "distance")
+        cells = [f"{distance:.1f}" for distance in [*found, mean(found)]]
+        cells.append(f"{stdev(found):.1f}" if len(found) > 1 else "-")
+        lines.append([program, *cells, f"{median(values(own, 'seconds')):.0f}"])
     return lines
 
 
 def tables() -> dict[str, str]:
     """Return the tables of speeds, of starts, and of distances after equally many steps."""
     rows = [row for row in store.read("speed") if row.get("value")]  # it is empty if a run diverged
-    speeds = [row for row in rows if row["part"] in SETTINGS]
     return {
-        "bench_speed": store.table(speeds, speed_lines),
+        "bench_speed": store.table((r for r in rows if r["part"] in SETTINGS), speed_lines),
         "bench_startup": store.table(store.select(rows, part="startup"), startup_lines),
         "bench_digits": store.table(store.select(rows, part="digits"), digits_lines),
         "bench_equal": store.table(store.select(rows, part="equal"), equal_lines),
     }
 
 
-STUDY = Study(
-    name="speed",
-    question="How fast is training, beside the program that most tutorials run?",
-    notebook="-",
-    plan=PLAN,
-    execute=execute,
-    tables=tables,
-    minutes=1,
-    files=("speed",),
-    threads=2,
-    jobs=1,
-)
+STUDY = Study("-", PLAN, execute, tables, minutes=1, files=("speed",), threads=2, jobs=1)

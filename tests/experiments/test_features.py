@@ -8,19 +8,18 @@ import torch.nn.functional as F
 
 from dcgan_utils.data import load_source
 from dcgan_utils.networks import initialize_weights
-from experiments import discriminator_features as analysis
 from experiments import store
 from experiments.studies import features as study
 
 DIGITS = load_source("embedded").pixels[:200]
-IMAGES = analysis.images_for(DIGITS)
+IMAGES = study.images_for(DIGITS)
 
 
 @pytest.fixture
 def network():
-    made = analysis.untrained(3)
+    made = study.untrained(3)
     initialize_weights(made, torch.Generator().manual_seed(3), 0.2)  # so that no layer fades
-    return analysis.with_statistics_of(made, [IMAGES])
+    return study.with_statistics_of(made, [IMAGES])
 
 
 def test_features_are_pooled_maps_as_hooks_see_them(network):
@@ -29,13 +28,13 @@ def test_features_are_pooled_maps_as_hooks_see_them(network):
         layer.register_forward_hook(lambda module, given, made: seen.append(made.clone()))
     network(IMAGES)
     pooled = [F.max_pool2d(seen[0], 4).flatten(1), seen[2].flatten(1)]
-    first, _, third = analysis.features(network, DIGITS)
+    first, _, third = study.features(network, DIGITS)
     assert torch.allclose(torch.cat([first, third], 1), torch.cat(pooled, 1), atol=1e-5)
 
 
 def test_logits_in_training_mode_are_those_of_whole_batches(network):
-    assert torch.allclose(analysis.logits_for(network, IMAGES)[3], network(IMAGES[3:4]))
-    said = analysis.logits_for(network.train(), IMAGES)
+    assert torch.allclose(study.logits_for(network, IMAGES)[3], network(IMAGES[3:4]))
+    said = study.logits_for(network.train(), IMAGES)
     assert len(said) == 192 and torch.allclose(said[64:96], network(IMAGES[64:96]), atol=1e-4)
 
 
@@ -48,11 +47,11 @@ def test_the_scaling_with_less_error_is_chosen():
 
 def test_shares_count_pairs_and_halves_of_ties():
     some, others = torch.tensor([1.0, 2, 3]), torch.tensor([2.0, 0])
-    assert analysis.share_above(some, others) == pytest.approx(4.5 / 6)
+    assert study.share_above(some, others) == pytest.approx(4.5 / 6)
 
 
 def test_altered_images_are_what_their_names_say():
-    made = analysis.altered(DIGITS, torch.Generator().manual_seed(0))
+    made = study.altered(DIGITS, torch.Generator().manual_seed(0))
     assert torch.equal(made["upside down"][0, 0], torch.rot90(IMAGES[0, 0], 2))
     assert torch.equal(made["inverted"], -IMAGES)
     assert len(made["letters"].unique(dim=0)) == 468
@@ -74,5 +73,3 @@ def test_the_study(run, monkeypatch):
     assert len(probed) == 3 * (1 + 11) + 1
     said = store.select(probed, at="held-out digits")
     assert store.numbers(said, "value") == [0.5] * 3
-    for name, table in study.tables().items():
-        assert table.count("\n") > 4, name

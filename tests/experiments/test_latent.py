@@ -10,8 +10,6 @@ from torch import nn
 
 from dcgan_utils.data import load_source, unscale
 from dcgan_utils.weights import trained_generator
-from experiments import latent_space
-from experiments.latent_space import find_latents, slant
 from experiments.studies import latent
 
 
@@ -30,7 +28,7 @@ def test_the_search_begins_at_the_best_candidate_and_finds_ridge_regression():
     generator, candidates = Linear(), latent.normal(20, 5)[:, :6]
     z = latent.normal(3, 4)[:, :6]
     images = unscale((z @ generator.weight).reshape(3, 1, 5, 5)).detach()
-    found, errors = find_latents(generator, images, candidates, steps=600, prior=0.05)
+    found, errors = latent.find_latents(generator, images, candidates, steps=600, prior=0.05)
     assert torch.equal(generator.weight, Linear().weight), "weights stay as they are"
     weight, wanted = generator.weight.detach().double(), images.flatten(1).double() / 127.5 - 1
     square = weight @ weight.T / 4 + 0.05 * torch.eye(6).double()
@@ -39,19 +37,19 @@ def test_the_search_begins_at_the_best_candidate_and_finds_ridge_regression():
     expected = ((best @ weight - wanted) / 2).norm(dim=1)
     torch.testing.assert_close(errors.double(), expected, atol=0.01, rtol=0)
     of_candidates = unscale(generator(candidates[[7, 2]]).detach())
-    found, errors = find_latents(generator, of_candidates, candidates, steps=0)
+    found, errors = latent.find_latents(generator, of_candidates, candidates, steps=0)
     assert torch.equal(found, candidates[[7, 2]]) and errors.max() < 0.02
 
 
 @pytest.fixture(scope="module")
 def pool():
-    return latent_space.new_pool(trained_generator(), latent.normal(2500, 0))
+    return latent.new_pool(trained_generator(), latent.normal(2500, 0))
 
 
 def test_the_terms_of_a_sum_are_of_the_right_kinds(pool):
     for seed in range(8):
         random = torch.Generator().manual_seed(seed)
-        found, digit = latent_space.terms(pool, 10, random)
+        found, digit = latent.terms(pool, 10, random)
         a, b, c = ((part[:, None] == pool.latents).all(2).nonzero()[:, 1] for part in found)
         assert {len(set(places.tolist())) for places in (a, b, c)} == {10}
         assert pool.slants[a].min() >= 0.35 and pool.slants[torch.cat([b, c])].abs().max() <= 0.1
@@ -61,10 +59,8 @@ def test_the_terms_of_a_sum_are_of_the_right_kinds(pool):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_sums_and_their_controls_differ_in_direction_only(pool, count):
-    found, digits = latent_space.sums(pool, count, trials=5)
-    (many_a, many_b, many_c), digit = latent_space.terms(
-        pool, count, torch.Generator().manual_seed(0)
-    )
+    found, digits = latent.sums(pool, count, trials=5)
+    (many_a, many_b, many_c), digit = latent.terms(pool, count, torch.Generator().manual_seed(0))
     a, b, c = (many.mean(0) for many in (many_a, many_b, many_c))
     torch.testing.assert_close(found["sum"][0], a - b + c)
     steps = {how: z[0] - c for how, z in found.items()}
@@ -79,7 +75,7 @@ def test_sums_and_their_controls_differ_in_direction_only(pool, count):
 def test_a_success_needs_the_digit_and_the_slant(pool, leans, right):
     places = (pool.slants >= 0.35 if leans else pool.slants < 0.34).nonzero()[:20, 0]
     digits = (pool.digits[places] + 1 - right) % 10
-    found = latent_space.successes(trained_generator(), pool.latents[places], digits)
+    found = latent.successes(trained_generator(), pool.latents[places], digits)
     assert found == (right, right * leans)
 
 
@@ -90,7 +86,7 @@ def test_a_stroke_of_known_slant(degrees):
     picture = Image.new("L", (224, 224))
     ImageDraw.Draw(picture).line((112 - x, 112 + y, 112 + x, 112 - y), fill=255, width=16)
     stroke = torch.from_numpy(np.array(picture.resize((28, 28), Image.Resampling.BOX)))
-    found = slant(torch.stack([stroke, 0 * stroke])[:, None])
+    found = latent.slant(torch.stack([stroke, 0 * stroke])[:, None])
     assert found[0].item() == pytest.approx(math.tan(math.radians(degrees)), abs=0.05)
     assert found[1].isnan()
 
@@ -105,5 +101,3 @@ def test_the_study(run, monkeypatch):
     assert 0 < float(row["ratio_low"]) <= float(row["ratio"]) <= float(row["ratio_high"])
     assert float(row["same_1.0"]) == 1 and float(row["mean_inside"]) > float(row["mean_outside"])
     assert {f"{how}_{n}" for how in ("sum", "single", "rescaled") for n in (1, 10)} <= row.keys()
-    table = latent.STUDY.tables()["latent"]
-    assert f"| 60000 | 4200 | 0 | {row['distance_0.71']} |" in table

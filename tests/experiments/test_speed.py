@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 from dcgan_utils.config import preset
 from experiments import harness, store
 from experiments.studies import speed
-from experiments.tutorial import Tutorial
+from experiments.studies.tutorials import Tutorial
 
 SMALL = preset("smoke", data="embedded", batch_size=4, device="cpu")  # 16x16, width 8
 REAL = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1

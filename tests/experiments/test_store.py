@@ -39,8 +39,11 @@ def test_rows_of_two_machines_never_share_a_table(column):
 def test_a_new_column_and_a_lost_one_do_not_end_an_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "RESULTS", tmp_path)
     store.write("rows", [*store.read("rows"), {"a": 1, "b": "x, y"}])
-    store.write("rows", [*store.read("rows"), {"a": 2, "c": "ü"}])
-    assert store.read("rows") == [{"a": "1", "b": "x, y", "c": ""}, {"a": "2", "b": "", "c": "ü"}]
+    store.write("rows", [*store.read("rows"), {"a": float("nan"), "c": 0.123456}])
+    assert store.read("rows") == [
+        {"a": "1", "b": "x, y", "c": ""},
+        {"a": "", "b": "", "c": "0.1235"},
+    ]
 
 
 def test_numbers_are_spread_and_runs_without_one_left_out():
