@@ -11,7 +11,7 @@ from dcgan_utils.losses import D_WINS
 
 from ..failure_cases import TREATED, fewer, held_out_for, logits_of
 from ..harness import Key, Result, Study
-from ..measures import as_cells, draw, has_collapsed, judged
+from ..measures import draw, has_collapsed, judged
 from ..variants import new_training
 
 SAMPLES = 5000  # that are judged
@@ -39,9 +39,9 @@ def execute(key: Key) -> Result:
     values["variety"] = float(health.variety(pixels) / real)
     values |= logits_of(training.discriminator, {"known": images, "held_out": held_out_for(config)})
     gone = has_collapsed(values["variety"], 1.0, values["most_frequent"])
-    row: dict[str, object] = {**as_cells(values), "collapsed": int(gone)}
-    row |= {"steps": training.step, "seconds": round(training.seconds)}
-    return Result({"cures": [row | {"alarms": "; ".join(alarms) or "none"}]})
+    row: dict[str, object] = {**values, "collapsed": int(gone), "steps": training.step}
+    row |= {"seconds": round(training.seconds), "alarms": "; ".join(alarms) or "none"}
+    return Result({"cures": [row]})
 
 
 STUDY = Study(
