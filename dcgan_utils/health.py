@@ -15,8 +15,8 @@ PATIENCE = 4  # reports in a row that must show a symptom: early training passes
 LONG = 12  # the same, for what takes longer to go away in a healthy run
 
 ALIKE = (
-    "The generator draws nearly the same image for every latent vector (mode collapse). Try "
-    "another seed or learning rate, and check that the data differ."
+    "The generator draws nearly the same image for every latent vector (mode collapse). Check β₁ "
+    "(0.5), try a lower learning rate, and check that the data differ."
 )
 COPIES = (
     "Many generated images are near copies of one another: the generator draws only a few kinds "
@@ -33,7 +33,7 @@ EVALUATION = (
 )
 BY_HEART = (
     "The discriminator can learn so few images by heart, and then tells them from all others. "
-    "Compare what it says of images that it never saw; use more images, or end the run sooner."
+    "Compare what it says of images that it never saw; use more, or let it see them moved a little."
 )
 DIVERGED = (
     "A loss or a weight became NaN or infinite, from which no run recovers. Lower the learning "

@@ -21,7 +21,7 @@ from .config import Config, UserError
 D_WINS = (
     "The discriminator's loss is at its least and stays there: it tells real from fake without "
     "effort, and the generator learns nothing from it. If it comes early, try a higher learning "
-    "rate (0.0008 where 0.0002 fails) or a wider network; if late, end the run sooner (--steps)."
+    "rate (0.0008 where 0.0002 fails) or a wider network; if late, use more images."
 )
 
 

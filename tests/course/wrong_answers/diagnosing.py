@@ -18,15 +18,16 @@ def diagnoses(**changes):
 WRONG = [
     ("8.1", diagnoses(A=("healthy", "loss_d")), "run A .* closer to one another"),
     ("8.1", diagnoses(F=("too little data", "logit_known")), "run F .* D has won"),
-    ("8.1", diagnoses(E=("too little data", "logit_known")), "run E .* says the same"),
     ("8.1", diagnoses(D=("wrong range", "gradient_g")), "does not show"),
     ("8.1", diagnoses(D=(["wrong range"], {})), "not on the list"),
-    ("8.1", diagnoses(D="wrong range"), "Run D needs a pair"),
     ("8.2", ("return place", "return place - patience + 1"), "Expected 3"),
     ("8.2", ("else 0", "else count"), "Expected 5"),
     ("8.2", ("< least", "<= least"), "Expected None"),
-    ("8.3", ("of_d = d", "of_d = 2 * d"), "Number 1"),
-    ("8.3", ("of_d - (1 - d)", "d - 1"), "Number 2"),
-    ("8.3", ("return of_d - d,", "return"), "2 numbers"),
+    ("8.3", ("before, -after", "-before, -after"), "Number 1"),
+    ("8.3", ("-after,", "-before,"), "Number 2"),
+    ("8.3", ("after - 1", "1 - after"), "Number 3"),
+    ("8.4", ("2 / (1", "1 / (1"), "a half in front"),
+    ("8.4", ("> 0", "< 0"), "derivative by w is 0"),
+    ("8.4", ("return low", "return low, high"), "number"),
 ]
-SECRETS = [*(f"{name}: {diagnosis!r}" for name, (diagnosis, _) in RIGHT.items()), "2 * d", "2d"]
+SECRETS = [*(f"{name}: {answer!r}" for name, (answer, _) in RIGHT.items()), "after - 1", "2.128"]
