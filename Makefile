@@ -21,7 +21,7 @@ NOTEBOOKS := $(shell ls -r notebooks/*.ipynb)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 NBVAL := --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 
-.PHONY: train lab anew changes test unit nbval lint format handout notebooks results bench
+.PHONY: train lab anew changes test unit nbval lint format handout notebooks results site bench
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -66,6 +66,10 @@ notebooks: .venv/installed
 results: .venv/installed
 	$(BIN)/python -m experiments report
 	$(BIN)/python -m figures.house
+
+site: .venv/with-site
+	$(BIN)/python -m sphinx -W --keep-going -q -c site -d build/doctrees . build/site
+	@echo "Open build/site/index.html."
 
 bench: .venv/installed
 	$(BIN)/python -m experiments run speed

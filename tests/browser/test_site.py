@@ -1,0 +1,153 @@
+"""The site as a reader meets it, opened from a folder: its pages, the generator, the game."""
+
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import torch
+from conftest import ROOT
+
+from dcgan_utils import judging
+from dcgan_utils.weights import trained_generator
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+WHITE = "rgb(255, 255, 255)"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+PICTURE = "document.querySelector('#generator canvas').toDataURL()"
+SIDEWAYS = "['html', '.content'].map((name) => document.querySelector(name))"
+SIDEWAYS += ".map((box) => box.scrollWidth - box.clientWidth)"
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def site(browser, tmp_path_factory):
+    """Return the folder of the site, built as `make site` builds it."""
+    pytest.importorskip("furo", reason="no Sphinx")
+    folder = tmp_path_factory.mktemp("site") / "under" / "a path"
+    command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-c", "site", ".", str(folder)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Return a function that opens a page; at the end, no page may have had an error."""
+    contexts, wrong, asked = [], [], []
+
+    def opened(name, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / f"{name}.html").as_uri())
+        return page
+
+    opened.asked = asked
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked), asked
+
+
+def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
+    page = visit("index", viewport=PHONE, color_scheme="dark")
+    for path in sorted(site.rglob("*.html")):
+        page.goto(path.as_uri())
+        page.wait_for_function("() => !window.MathJax || MathJax.startup?.promise")
+        page.evaluate("() => window.MathJax?.startup.promise")
+        formulas = page.locator("mjx-container")
+        assert formulas.count() == page.locator(".math").count(), path
+        assert formulas.filter(has=page.locator("[data-mml-node=merror]")).count() == 0, path
+        assert formulas.filter(has_text="\\").count() == 0, path  # a command that is not known
+        assert page.evaluate(SIDEWAYS) == [0, 0], path
+        assert page.evaluate(BACKGROUND) != WHITE, path
+        images = page.evaluate("Array.from(document.images, (i) => [i.naturalWidth, i.alt])")
+        assert all(width and len(alt.split()) >= 6 for width, alt in images), (path, images)
+        assert page.locator("details[open]").count() == 0, path
+        if path.parent.name == "notebooks":
+            assert images and page.locator("summary", has_text="Solution").count() >= 3, path
+            link = page.get_by_text("Download the notebook").get_attribute("href")
+            stored = ROOT / "notebooks" / f"{path.stem}.ipynb"
+            assert (path.parent / link).read_bytes() == stored.read_bytes()
+
+
+def test_the_site_is_small_and_its_theme_and_search_work(visit, site):
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 30e6
+    page = visit("index")
+    files = {site / url.partition("a%20path/")[2].split("?")[0] for url in visit.asked}
+    assert len(files) > 3 and sum(path.stat().st_size for path in files) < 1e6
+    assert page.evaluate(BACKGROUND) == WHITE
+    page.locator(".theme-toggle-content button").click()  # from the system's to its opposite
+    assert page.evaluate(BACKGROUND) != WHITE
+    page.get_by_placeholder("Search").fill("checkerboard")
+    page.keyboard.press("Enter")
+    page.locator("#search-results a", has_text="01 Strided").first.wait_for()
+
+
+def test_the_generator_draws_as_pytorch_does_thirty_times_a_second(visit):
+    page = visit("site/generator")
+    z = torch.randn(100, 100, generator=torch.Generator().manual_seed(0))
+    start = time.perf_counter()
+    drawn = page.evaluate("(all) => all.map((z) => Array.from(generator.draw(z)))", z.tolist())
+    assert time.perf_counter() - start < 100 / 30
+    expected = trained_generator()(z).flatten(1).detach()
+    assert (torch.tensor(drawn) - expected).abs().max() < 0.01
+
+
+def test_the_generator_answers_buttons_sliders_and_keys(visit):
+    page = visit("site/generator", viewport=PHONE)
+    seen = set()
+
+    def changed():
+        page.wait_for_function(f"(seen) => !seen.includes({PICTURE})", arg=list(seen))
+        seen.add(page.evaluate(PICTURE))
+
+    changed()
+    page.get_by_role("button", name="draw another").press("Enter")
+    changed()
+    for slider in page.get_by_role("slider").all():
+        slider.press("PageUp")
+        changed()
+    page.get_by_role("button", name="walk").press("Space")
+    for _ in range(3):
+        changed()
+
+
+def test_the_page_writes_the_number_that_is_typed(visit):
+    page = visit("site/generator")
+    page.get_by_label("number").fill("777777012345")
+    pixels = page.evaluate(
+        "Array.from(document.querySelectorAll('.word canvas'), (canvas) => Array.from("
+        "canvas.getContext('2d').getImageData(0, 0, 32, 32).data.filter((_, i) => i % 4 === 0)))"
+    )
+    images = torch.tensor(pixels, dtype=torch.uint8).view(-1, 1, 32, 32)
+    seen = judging.classify(judging.to_judged_size(images, "pad"))
+    assert "".join(map(str, seen.probabilities.argmax(1))) == "777777012345"
+
+
+def test_the_game_is_that_of_notebook_00(visit):
+    page = visit("site/game")
+    curve = "document.querySelector('#game path.d').getAttribute('d')"
+    seen = {page.evaluate(curve)}
+    for steps in range(10, 101, 10):
+        page.get_by_role("button", name="ten of both").click()
+        page.get_by_text(f"{steps} of D, {steps} of G").wait_for()
+        seen.add(page.evaluate(curve))
+    assert len(seen) == 11
+    names = {"torch": torch, "nn": torch.nn, "Adam": torch.optim.Adam}
+    names["logsigmoid"] = torch.nn.functional.logsigmoid
+    for cell in nbformat.read(ROOT / "notebooks/00_the_game.ipynb", as_version=4).cells:
+        if cell.source.startswith(("MEANS", "def curve", "def non_saturating", "class Game")):
+            exec(cell.source, names)
+    with torch.random.fork_rng():
+        game = names["Game"]()
+        game.play(100)
+    x = torch.linspace(-4, 4, 81)
+    for network, name in ((game.d, "d"), (game.g, "g")):
+        values = page.evaluate(f"(x) => Array.from(game.{name}.forward(x))", x.tolist())
+        expected = network(x[:, None]).flatten().detach()
+        assert (torch.tensor(values) - expected).abs().max() < 1e-3
