@@ -46,7 +46,7 @@ def time_here(setting: str, steps: int, threads: int | None = None) -> None:
     with joined():
         own = {"threads": threads, "average": 0.0, "frames": 2, "samples": 1, "steps": 10**6}
         config = preset(setting, data="embedded", **own)
-        run, _ = started("course", config)
+        run = started("course", config)
         run(3)
         sent = loopback_bytes()
         pace = config.batch_size * steps / seconds_of(run, steps)

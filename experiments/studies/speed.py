@@ -13,11 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_utils.config import Config, preset
@@ -28,7 +27,7 @@ from dcgan_utils.training import Training
 from .. import store
 from ..harness import Key, Result, Study, in_fresh_process
 from ..measures import draw, judged
-from .tutorials import LEARNING_RATE, Tutorial, digits
+from .tutorials import Tutorial, digits
 
 PROGRAMS = ("tutorial", "course")
 FIXED: dict[str, Any] = {"data": "mnist", "first_bias": False, "frames": 2, "samples": 1}
@@ -36,13 +35,9 @@ SETTINGS = {
     "speed-classroom": preset("classroom", batch_size=64, **FIXED),
     "speed-mnist64": preset("mnist64", average=0.0, **FIXED),
 }
-STEPS = 937  # an epoch, with the tutorials' settings
-EQUAL = dataclasses.replace(
-    SETTINGS["speed-classroom"], learning_rate=LEARNING_RATE, average=0.0, steps=STEPS
-)
-JUDGED = 5000  # samples
-RUNS = {**dict.fromkeys(SETTINGS, 5), "startup": 5, "digits": 3, "equal": 3}  # turns, or seeds
+RUNS = {**dict.fromkeys(SETTINGS, 5), "startup": 5, "digits": 3}  # turns, or seeds
 PLAN = [{"part": part, "run": str(run)} for part, runs in RUNS.items() for run in range(runs)]
+JUDGED = 5000  # samples
 SECONDS = 10.0  # of one timing of speed
 LOOKS = 100  # steps from one look at the digits to the next
 READABLE = 0.8  # the classifier's mean top probability from which on samples count as digits
@@ -51,13 +46,12 @@ KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
 START = ["train", "--preset", "classroom", "--data", "mnist", "--steps", "1", "--judge", "0"]
 
 
-def started(program: str, config: Config) -> tuple[Callable[[int], object], nn.Module]:
-    """Return what takes a number of steps of a program, and its generator."""
+def started(program: str, config: Config) -> Callable[[int], object]:
+    """Return what takes a number of steps of a program."""
     if program == "tutorial":
-        tutorial = Tutorial(digits(config.image_size, config.fit), config)
-        return tutorial.run, tutorial.netG
+        return Tutorial(digits(config.image_size, config.fit), config).run
     training = Training(config, load_images(config))
-    return lambda steps: training.run(steps=steps), training.generator
+    return lambda steps: training.run(steps=steps)
 
 
 def seconds_of(run: Callable[[int], object], steps: int) -> float:
@@ -78,10 +72,10 @@ def steps_per_second(run: Callable[[int], object]) -> float:
 
 def time_training(program: str, config: Config) -> dict[str, float]:
     """Return a program's pace, its work for an image in GFLOP, and its memory."""
-    run, _ = started(program, config)
+    run = started(program, config)
     pace = config.batch_size * steps_per_second(run)
     memory = peak_memory()
-    run, _ = started(program, dataclasses.replace(config, threads=2))  # the counter sees one thread
+    run = started(program, dataclasses.replace(config, threads=2))  # the counter sees one thread
     run(1)  # which also draws the first picture
     with FlopCounterMode(display=False) as counter:  # a multiply-add is two operations
         run(1)
@@ -132,14 +126,6 @@ def time_digits(seed: int) -> dict[str, float]:
     return found | {"end": training.seconds}
 
 
-def train_equally(program: str, seed: int) -> dict[str, float]:
-    """Train for an epoch with the tutorials' settings; return seconds and the judge's distance."""
-    config = dataclasses.replace(EQUAL, seed=seed)
-    run, generator = started(program, config)
-    seconds = seconds_of(run, STEPS)
-    return {"seconds": seconds, "distance": judged(draw(generator, config, JUDGED))["distance"]}
-
-
 def execute(key: Key) -> Result:
     """Make one turn of a part, each timing in a process of its own."""
     part, setting = key["part"], ""
@@ -148,8 +134,6 @@ def execute(key: Key) -> Result:
         found = {"": time_start()}
     elif part == "digits":
         found = {"": in_fresh_process(time_digits, int(key["run"]))}
-    elif part == "equal":
-        found = {p: in_fresh_process(train_equally, p, int(key["run"])) for p in PROGRAMS}
     else:
         config = SETTINGS[part]
         side, width = config.image_size, config.width
@@ -193,43 +177,24 @@ def speed_lines(rows: list[store.Row]) -> list[list[str]]:
     return lines
 
 
-def startup_lines(rows: list[store.Row]) -> list[list[str]]:
-    """Return the lines of the table of starts."""
-    found = values(rows, "seconds")
-    cells = [f"{value:.1f}" for value in (median(found), min(found), max(found))]
-    return [["seconds to the first step", "least", "largest", "starts"], [*cells, str(len(found))]]
-
-
-def digits_lines(rows: list[store.Row]) -> list[list[str]]:
+def wait_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of waits."""
-    lines = [["seconds to", "seeds that got there", "median"]]
-    names = {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
+    names = {"seconds": "the first step, the program's start included"}
+    names |= {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
+    lines = [["seconds to", "runs that got there", "median"]]
     for name, words in names.items():
         found = values(rows, name)
-        lines.append([words, str(len(found)), store.spread(found, ".0f", "", median)])
-    return lines
-
-
-def equal_lines(rows: list[store.Row]) -> list[list[str]]:
-    """Return the lines of the table of distances after equally many steps."""
-    seeds = [f"distance, seed {seed}" for (seed,) in store.groups(rows, "run")]
-    lines = [["program", *seeds, "mean", "standard deviation", "seconds"]]
-    for (program,), own in store.groups(rows, "program").items():
-        found = values(own, "distance")
-        cells = [f"{distance:.1f}" for distance in [*found, mean(found)]]
-        cells.append(f"{stdev(found):.1f}" if len(found) > 1 else "-")
-        lines.append([program, *cells, f"{median(values(own, 'seconds')):.0f}"])
+        lines.append([words, str(len(found)), store.spread(found, ".3g", "", median)])
     return lines
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of speeds, of starts, and of distances after equally many steps."""
+    """Return the tables of speeds and of waits."""
     rows = [row for row in store.read("speed") if row.get("value")]  # it is empty if a run diverged
+    speeds, waits = ([r for r in rows if (r["part"] in SETTINGS) == wanted] for wanted in (1, 0))
     return {
-        "bench_speed": store.table((r for r in rows if r["part"] in SETTINGS), speed_lines),
-        "bench_startup": store.table(store.select(rows, part="startup"), startup_lines),
-        "bench_digits": store.table(store.select(rows, part="digits"), digits_lines),
-        "bench_equal": store.table(store.select(rows, part="equal"), equal_lines),
+        "bench_speed": store.table(speeds, speed_lines),
+        "bench_waits": store.table(waits, wait_lines),
     }
 
 
