@@ -23,12 +23,12 @@ from ..store import Row, numbers, select, spread
 
 SAMPLES, JUDGED = 50_000, 10_000  # drawn at a time; shown to the judge
 FIRST = (1000, 10_000, 50_000)  # images that the nearest-neighbor classifier knows
-LIBRARIES = (*FIRST, 60_000, 300_000, 1_000_000)
+LIBRARIES = (*FIRST, 60_000, 300_000, 540_000, 1_000_000)
 LONG = {"label maps": 60_000, AUTHORS: 10_000}  # steps of the runs at length
 TURNS = 20  # in which samples of these two kinds are drawn, for a million
 PLAIN = ("distance", "precision", "recall")  # columns that are no percentages
 REAL, SHIFTED = "real digits", "all real digits, then shifted"
-MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # in pixels
+MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))  # pixels
 NAMES = [(kind, "preset") for kind in (REAL, SHIFTED, *KINDS) if kind != AUTHORS]
 NAMES += [(kind, "at length") for kind in LONG]
 PLAN = [
