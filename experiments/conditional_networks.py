@@ -164,8 +164,8 @@ KINDS = {
     "label maps": Kind(),
     "wrong pairs": Kind(settings={"wrong_pairs": True}),  # the preset
     "projection": Kind(functools.partial(with_other_d, change=Projection)),
-    "class-conditional batch norm": Kind(normalizing_by_class),
     "label to G only": Kind(functools.partial(with_other_d, change=LabelsBeside)),  # D gets none
+    "class-conditional batch norm": Kind(normalizing_by_class),
     "no labels": Kind(settings={"conditional": False}),
     "random labels": Kind(shuffled=True),
     AUTHORS: Kind(
