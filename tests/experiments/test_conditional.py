@@ -1,7 +1,5 @@
 """The kinds of notebook 10, and the study that measures their samples."""
 
-import dataclasses
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -74,7 +72,7 @@ def test_class_conditional_batch_norm_is_batch_norm_with_the_class_s_own_gamma_a
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_trains_and_mixes_no_devices(name):
-    config = dataclasses.replace(config_of(name, **SMALL), batch_size=16)
+    config = config_of(name, **SMALL, batch_size=16)
     images = load_images(config)
     training = new_training(name, config, images)
     before = [value.clone() for value in training.discriminator.parameters()]
