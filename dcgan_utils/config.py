@@ -24,6 +24,7 @@ class Config:
     fit: Literal["pad", "resize"] = "pad"  # how smaller images reach that size
     channels: int | None = None  # 1 for gray, 3 for color; None takes what the data have
     conditional: bool = False  # give both networks each image's label
+    wrong_pairs: bool = False  # show D each real image with a wrong label, too, to be called fake
     latent_size: int = 100  # numbers in one latent vector z
     latent: Literal["normal", "uniform"] = "normal"  # z from N(0, 1), or uniform on [-1, 1]
     width: int = 32  # feature maps beside the image; twice as many with each halving
@@ -56,6 +57,8 @@ class Config:
             _require_type(field.name, getattr(self, field.name), field.type)
         sizes = [2**power for power in range(4, 9)]
         _require(self.image_size in sizes, "image_size", self.image_size, f"one of {sizes}")
+        allowed = self.conditional or not self.wrong_pairs
+        _require(allowed, "wrong_pairs", True, "False, unless conditional is True")
         _require(self.channels in (None, 1, 3), "channels", self.channels, "1, 3 or None")
         counts = "latent_size width batch_size epochs samples record_every checkpoint_every"
         for name in counts.split():
@@ -126,7 +129,7 @@ PRESETS: dict[str, Config] = {
 }
 # As classroom, with labels, longer and with a rate that falls: it is asked for a digit.
 PRESETS["conditional"] = dataclasses.replace(
-    PRESETS["classroom"], conditional=True, samples=100, decay=0.5, epochs=4, steps=6600
+    PRESETS["classroom"], conditional=True, wrong_pairs=True, samples=100, decay=0.5, steps=6600
 )
 
 

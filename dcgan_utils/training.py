@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -41,21 +41,26 @@ def discriminator_step(
     random: torch.Generator | None = None,
     twin: nn.Module | None = None,
     second: Executor | None = None,
+    wrong: Sequence[Tensor] = (),
 ) -> dict[str, Tensor]:
     """Make the discriminator better at telling real images from fake ones, once.
 
     Goodfellow et al. (2014), algorithm 1. `real` and `fake`, (B, C, S, S) in [-1, 1], are separate
     batches, so that batch norm never mixes their statistics; no gradient reaches what made `fake`.
-    `labels`, (B,) int64, are of both. The penalty, if any, counts where `penalized`, and its random
-    numbers come from `random`. A second thread, if there is one, takes the generated images at the
-    same time, with the `twin` of D (see `twin_of`), and with the same result. Returns scalars,
-    still on the device: the loss without the penalty, D's mean score of real images and of
+    `labels`, (B,) int64, are of both; with others, `wrong`, the real images count as fake, too:
+    Reed et al. (2016), arXiv:1605.05396, algorithm 1. The penalty counts where `penalized`, and its
+    random numbers come from `random`. A second thread, if there is one, takes the generated
+    images at the same time, with the `twin` of D (see `twin_of`), and with the same result. Returns
+    scalars, still on the device: the loss without the penalty, D's mean score of real images and of
     generated ones before the step (usually D(x) and D(G(z))), and what else the objective reports.
     """
 
-    def outputs_for(images: Tensor, network: nn.Module = discriminator) -> Tensor:
+    def outputs_for(images: Tensor, network: nn.Module = discriminator, y: Any = labels) -> Tensor:
         with autocast(real.device, precision):
-            return network(images, *(() if labels is None else (labels,))).float()
+            return network(images, *(() if y is None else (y,))).float()
+
+    def outputs_for_real() -> Tensor:  # (1, B), or (2, B) with wrong pairs
+        return torch.stack([outputs_for(real, y=y) for y in (labels, *wrong)])
 
     def both(of_real: Callable[[], Any], of_fake: Callable[[], Any]) -> tuple[Any, Any]:
         if second is None or twin is None:
@@ -65,10 +70,12 @@ def discriminator_step(
 
     fake = fake.detach()
     other = discriminator if twin is None else twin.train(discriminator.training)
-    on_real, on_fake = outputs = both(lambda: outputs_for(real), lambda: outputs_for(fake, other))
+    on_first, on_fake = outputs = both(outputs_for_real, lambda: outputs_for(fake, other))
     if twin is not None:  # the way back has two parts as well, from the outputs on
-        on_real, on_fake = (output.detach().requires_grad_() for output in outputs)
-    loss = objective.discriminator_loss(on_real, on_fake)
+        on_first, on_fake = (output.detach().requires_grad_() for output in outputs)
+    on_real, *on_wrong = on_first
+    losses = [objective.discriminator_loss(on_real, fakes) for fakes in (on_fake, *on_wrong)]
+    loss = torch.stack(losses).mean()
     reported = {
         "loss_d": loss.detach(),
         "d_real": objective.score(on_real.detach()).mean(),
@@ -84,7 +91,7 @@ def discriminator_step(
     optimizer.zero_grad()
     loss.backward()
     if twin is not None:
-        both(lambda: outputs[0].backward(on_real.grad), lambda: outputs[1].backward(on_fake.grad))
+        both(lambda: outputs[0].backward(on_first.grad), lambda: outputs[1].backward(on_fake.grad))
         follow_twin(discriminator, twin)
     optimizer.step()
     objective.constrain(discriminator)
@@ -128,29 +135,16 @@ def generator_step(
     loss, and D's mean score of the generated images after its own step.
     """
     inputs = () if labels is None else (labels,)
-    with autocast(fake.device, precision), _frozen(discriminator):
+    with autocast(fake.device, precision):
         outputs = [discriminator(fake, *inputs).float()]
         if objective.relativistic:
             outputs.append(discriminator(real, *inputs).float())
     loss = objective.generator_loss(*outputs)
     optimizer.zero_grad()
-    loss.backward(inputs=[p for p in generator.parameters() if p.requires_grad])
+    loss.backward(inputs=[p for p in generator.parameters() if p.requires_grad])  # none for D's
     optimizer.step()
     score = objective.score(outputs[0].detach()).mean()
     return {"loss_g": loss.detach(), "d_fake_after": score}
-
-
-@contextlib.contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Let a network's parameters be constants, for which nothing is computed."""
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    try:
-        for parameter in learning:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad_(True)
 
 
 class Training:
@@ -173,6 +167,8 @@ class Training:
             said = f"image_size is {config.image_size} and channels {config.channels}"
             wrong = f"The images are {size}x{size} with {channels} channels, but {said}"
             raise UserError(f"{wrong}. Get them by load_images(config).")
+        if config.wrong_pairs and len(images.classes) == 1:
+            raise UserError("wrong_pairs is True; allowed: False, as all images are of one class.")
         config = devices.decide_device(dataclasses.replace(config, channels=channels))
         self.config, self.images = config, images
         self.objective = objective_for(config)
@@ -228,19 +224,22 @@ class Training:
 
     def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take a step of D, or more, and of G; return what they report, and their last batches."""
-        config, objective = self.config, self.objective
+        config, objective, classes = self.config, self.objective, len(self.images.classes)
         of_d: dict[str, Tensor] = {}
         how: dict[str, Any] = {"objective": objective, "precision": self.precision}
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, config, self.step / self.total)
         for turn in range(objective.steps_of_d):
             number = self.step * objective.steps_of_d + turn
-            real, known = (part[self._share] for part in self.batches.batch(number))
+            real, known = self.batches.batch(number)
+            z = self._draw_latents(config.batch_size)
+            if config.wrong_pairs:
+                off = torch.empty_like(known).random_(1, classes, generator=self.random)
+                how["wrong"] = [((known + off) % classes)[self._share]]
+            real, known, z = (part[self._share] for part in (real, known, z))
             labels = known if config.conditional else None
-            inputs = () if labels is None else (labels,)
             with autocast(self.device, self.precision):
-                z = self._draw_latents(config.batch_size)[self._share]
-                fake = self._averaging_g(z, *inputs)
+                fake = self._averaging_g(z, *(() if labels is None else (labels,)))
             how |= {"labels": labels, "random": self.random}
             how |= {"twin": self._twin, "second": self._second}
             how["penalized"] = number % objective.penalty_every == 0
@@ -251,9 +250,7 @@ class Training:
         of_g = generator_step(*networks, optimizer, fake, labels, objective, self.precision, real)
         self.update_average()
         self.step += 1
-        reported = of_d | of_g
-        first = [name for name in ("loss_d", "loss_g") if name in reported]
-        return {name: reported[name] for name in [*first, *reported]}, real, fake
+        return {"loss_d": of_d["loss_d"], "loss_g": of_g["loss_g"]} | of_d | of_g, real, fake
 
     @torch.no_grad()
     def update_average(self) -> None:

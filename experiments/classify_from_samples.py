@@ -26,12 +26,6 @@ def class_distances(images: Tensor, known: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([torch.from_numpy(nearest_distances(images, own)) for own in classes], 1)
 
 
-def own_and_other(distances: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distances (N,) to the true class (N,), and to the nearest other, of (N, 10)."""
-    own = F.one_hot(truth, CLASSES).bool()
-    return distances[own], distances.masked_fill(own, torch.inf).amin(1)
-
-
 def batches(count: int, size: int, random: Generator) -> Iterator[Tensor]:
     """Yield the numbers of each batch's images without end, in a new order each time round."""
     while True:

@@ -2,27 +2,21 @@
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from dcgan_utils.config import Config
+from dcgan_utils.config import Config, preset
 from dcgan_utils.data import Images
-from dcgan_utils.device import autocast
-from dcgan_utils.losses import cross_entropy
-from dcgan_utils.networks import Discriminator, Generator, initialize_weights, new_networks
-from dcgan_utils.sampling import draw_latents
-from dcgan_utils.training import Training, set_learning_rate
+from dcgan_utils.networks import Discriminator, new_networks
+from dcgan_utils.training import Training
 
+from .classify_from_samples import CLASSES
 from .network_edits import Affine
-from .training_variants import OwnStep
 
-CLASSES = 10
 Networks = tuple[nn.Module, nn.Module]
 
 
@@ -47,10 +41,26 @@ class Projection(nn.Module):
         return self.last(features).reshape(-1) + agreement
 
 
-class LabelsBeside(nn.Module):
-    """Layers with the label beside the input of each that has weights, batch norm apart.
+class ClassNorm(nn.Module):
+    """Batch norm with a gamma and beta for each class; de Vries et al. (2017), arXiv:1707.00683."""
 
-    What lies inside an `nn.Sequential` is given none. `latent_size` is for a generator.
+    def __init__(self, maps: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(maps, affine=False)
+        self.gamma, self.beta = nn.Embedding(CLASSES, maps), nn.Embedding(CLASSES, maps)
+        nn.init.ones_(self.gamma.weight)  # at first they are the same for all classes
+        nn.init.zeros_(self.beta.weight)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Normalize feature maps (B, maps, S, S) of images that are to show labels (B,)."""
+        gamma, beta = (table(labels)[:, :, None, None] for table in (self.gamma, self.beta))
+        return gamma * self.norm(inputs) + beta
+
+
+class LabelsBeside(nn.Module):
+    """Layers with the label beside the input of each linear map, and given to each `ClassNorm`.
+
+    What lies inside another module is given none. `latent_size` is for a generator.
     """
 
     def __init__(self, *layers: nn.Module, latent_size: int = 0):
@@ -65,7 +75,7 @@ class LabelsBeside(nn.Module):
                 if inputs.ndim == 4:
                     given = given[:, :, None, None].expand(-1, -1, *inputs.shape[2:])
                 inputs = torch.cat([inputs, given], dim=1)
-            inputs = layer(inputs)
+            inputs = layer(inputs, labels) if isinstance(layer, ClassNorm) else layer(inputs)
         return inputs
 
 
@@ -74,49 +84,24 @@ def convolutional(config: Config, random: torch.Generator) -> Networks:
     return new_networks(config, 1, CLASSES, random)
 
 
-def projecting(config: Config, random: torch.Generator) -> Networks:
-    """Return the package's G, and a D that is given the label at its end."""
+def with_other_d(
+    config: Config, random: torch.Generator, change: Callable[[Discriminator], nn.Module]
+) -> Networks:
+    """Return the package's G, and what a function makes of its D without labels."""
     plain = dataclasses.replace(config, conditional=False)
     discriminator = new_networks(plain, 1, CLASSES, random)[1]
-    generator = Generator(config.image_size, 1, config.latent_size, config.width, CLASSES)
-    initialize_weights(generator, random, config.initial_std)
-    return generator, Projection(discriminator)
+    return convolutional(config, random)[0], change(discriminator)
 
 
-def at_every_layer(config: Config, random: torch.Generator) -> Networks:
-    """Return the package's networks, given the label before each layer."""
-    size = config.latent_size
-    networks = new_networks(config, 1, CLASSES, torch.Generator())
-    for network in networks:
-        for place, layer in enumerate(network.main):
-            if place and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):  # the first has room
-                kind: Any = type(layer)
-                channels = layer.in_channels + CLASSES, layer.out_channels
-                network.main[place] = kind(*channels, 4, layer.stride, layer.padding, bias=False)
-        initialize_weights(network, random, config.initial_std)
-    of_g, of_d = (network.main for network in networks)
-    generator = LabelsBeside(nn.Unflatten(1, (size, 1, 1)), *of_g, latent_size=size)
-    return generator, LabelsBeside(*of_d, nn.Flatten(0))
-
-
-def fully_connected(config: Config, random: torch.Generator, norm: bool = False) -> Networks:
-    """Return a plain GAN's networks, with initial weights by He et al. (2015)."""
-    size, latent_size = config.image_size, config.latent_size
-
-    def layers(norm: bool, *widths: int) -> tuple[nn.Module, nn.Module, nn.Module]:
-        made: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
-            linear = nn.Linear(before, after)
-            nn.init.kaiming_normal_(linear.weight, 0.2, generator=random)
-            nn.init.zeros_(linear.bias)
-            made += [linear, *([nn.BatchNorm1d(after)] if norm else []), nn.LeakyReLU(0.2)]
-        further = made[1 : -2 if norm else -1]  # nothing follows the last one
-        return nn.Flatten(), made[0], nn.Sequential(*further)
-
-    of_g = layers(norm, latent_size + CLASSES, 256, 512, 1024, size**2)
-    of_d = layers(False, size**2 + CLASSES, 1024, 512, 256, 1)
-    shape = nn.Tanh(), nn.Unflatten(1, (1, size, size))
-    return LabelsBeside(*of_g, *shape, latent_size=latent_size), LabelsBeside(*of_d, nn.Flatten(0))
+def normalizing_by_class(config: Config, random: torch.Generator) -> Networks:
+    """Return a G that is given the label by class-conditional batch norm, and the package's D."""
+    size, plain = config.latent_size, dataclasses.replace(config, conditional=False)
+    layers = [
+        ClassNorm(layer.num_features) if isinstance(layer, nn.BatchNorm2d) else nn.Sequential(layer)
+        for layer in new_networks(plain, 1, CLASSES, random)[0].main
+    ]
+    generator = LabelsBeside(nn.Unflatten(1, (size, 1, 1)), *layers, latent_size=size)
+    return generator, convolutional(config, random)[1]
 
 
 def of_the_authors(config: Config, random: torch.Generator) -> Networks:
@@ -164,71 +149,45 @@ def of_the_authors(config: Config, random: torch.Generator) -> Networks:
     return generator, discriminator
 
 
-class WrongPairs(OwnStep):
-    """D also sees the real images with wrong labels, and is to call these pairs fake, too.
-
-    Reed et al. (2016), arXiv:1605.05396, algorithm 1: half of the weight of what is fake is theirs.
-    """
-
-    def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Take one step of both networks."""
-        for optimizer in self.optimizers.values():
-            set_learning_rate(optimizer, self.config, self.step / self.total)
-        real, labels = self.batches.batch(self.step)
-        z = draw_latents(len(real), self.config.latent_size, self.config.latent, self.random)
-        off = torch.randint(1, CLASSES, labels.shape, generator=self.random, device=self.device)
-        with autocast(self.device, self.precision):
-            fake = self.generator(z, labels)
-            pairs = (real, labels), (fake.detach(), labels), (real, (labels + off) % CLASSES)
-            d_real, d_fake, d_wrong = (self.discriminator(*pair).float() for pair in pairs)
-        of_fakes = (cross_entropy(d_fake, 0.0) + cross_entropy(d_wrong, 0.0)) / 2
-        loss_d = cross_entropy(d_real, 1.0) + of_fakes
-        self.descend(loss_d, "discriminator")
-        with autocast(self.device, self.precision):
-            after = self.discriminator(fake, labels).float()
-        loss_g = self.objective.generator_loss(after)
-        self.descend(loss_g, "generator")
-        return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
-
-
 @dataclass(frozen=True)
 class Kind:
     """One way to tell the networks what an image shows, or not to."""
 
-    settings: dict[str, object]
     networks: Callable[[Config, torch.Generator], Networks] = convolutional
+    settings: dict[str, object] = field(default_factory=dict)
     shuffled: bool = False  # the labels, so that they say nothing of the images
     l2: float = 0.0  # times each weight, added to its gradient
-    steps: type[Training] = Training  # how they are taken
 
 
-with_norm = functools.partial(fully_connected, norm=True)
 AUTHORS = "the authors' program"
 KINDS = {
-    "label maps": Kind({}),
-    "projection": Kind({}, projecting),
-    "at every layer": Kind({}, at_every_layer),
-    "wrong pairs": Kind({}, steps=WrongPairs),
-    "no labels": Kind({"conditional": False}),
-    "random labels": Kind({}, shuffled=True),
-    "fully connected": Kind({"learning_rate": 0.0002}, fully_connected),
-    "fully connected, 0.001": Kind({"learning_rate": 0.001}, fully_connected),
-    "fully connected, batch norm": Kind({"learning_rate": 0.001}, with_norm),
+    "label maps": Kind(),
+    "wrong pairs": Kind(settings={"wrong_pairs": True}),  # the preset
+    "projection": Kind(functools.partial(with_other_d, change=Projection)),
+    "label to G only": Kind(functools.partial(with_other_d, change=LabelsBeside)),  # D gets none
+    "class-conditional batch norm": Kind(normalizing_by_class),
+    "no labels": Kind(settings={"conditional": False}),
+    "random labels": Kind(shuffled=True),
     AUTHORS: Kind(
-        {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "average": 0.0},
         of_the_authors,
+        {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "average": 0.0},
         l2=2.5e-5,
     ),
 }
 
 
-def new_training(kind: Kind, config: Config, images: Images) -> Training:
+def config_of(name: str, **changes: object) -> Config:
+    """Return a kind's settings: those of the preset without wrong pairs, its own, and changes."""
+    return preset("conditional", **{"wrong_pairs": False, **KINDS[name].settings, **changes})
+
+
+def new_training(name: str, config: Config, images: Images) -> Training:
     """Return a kind's training; the settings are those of the kind already."""
-    random = torch.Generator().manual_seed(config.seed + 10**6)  # not that of the latent vectors
+    kind, random = KINDS[name], torch.Generator().manual_seed(config.seed + 10**6)  # not that of z
     if kind.shuffled:
         order = torch.randperm(len(images), generator=random)
         images = dataclasses.replace(images, labels=images.labels[order])
-    training = kind.steps(config, images, *kind.networks(config, random))
+    training = Training(config, images, *kind.networks(config, random))
     for optimizer in training.optimizers.values():
         for group in optimizer.param_groups:
             group["weight_decay"] = kind.l2

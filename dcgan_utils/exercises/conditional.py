@@ -8,15 +8,22 @@ from dcgan_utils import exercises as ex
 
 
 @ex.exercise("10.1")
-def check_label_maps(function: ex.Function) -> None:
-    """Check exercise 10.1: the maps that tell D a label, for several sizes and counts."""
-    for given, classes, size in (([7, 0, 3], 10, 4), ([1], 2, 8), ([4, 4, 2, 0], 5, 3)):
-        labels, shape = torch.tensor(given), (len(given), classes, size, size)
-        got = ex.require_tensor(function(labels, classes, size), shape, dtype=torch.float32)
-        expected = one_hot(labels, classes)[:, :, None, None].float().expand(shape)
-        mistakes = {"number_as_value": labels[:, None, None, None].float().expand(shape)}
-        case = ex.text("labels", labels=given, classes=classes)
-        ex.require_close(got, expected, case, mistakes, "which_map")
+def check_wrong_labels(function: ex.Function) -> None:
+    """Check exercise 10.1: labels that are never right, and all others equally often."""
+    for classes, count in ((2, 50), (10, 9000)):
+        labels, drawn = torch.arange(count) % classes, []
+        for _ in range(2):
+            answer = function(labels, classes, torch.Generator().manual_seed(0))
+            drawn.append(ex.require_tensor(answer, (count,), dtype=torch.int64))
+        off = torch.bincount((drawn[0] - labels) % classes, minlength=classes)
+        faults = {
+            "generator": not torch.equal(*drawn),
+            "no_class": not set(drawn[0].tolist()) <= set(range(classes)),
+            "right_label": off[0] > 0,
+            "not_all": off[1:].min() < 0.8 * count / (classes - 1),
+        }
+        for fault in (name for name in faults if faults[name]):
+            raise ex.Wrong(fault, classes=classes)
 
 
 @ex.exercise("10.2")

@@ -1,9 +1,10 @@
 """What do labels bring, and what does a classifier learn from samples?
 
-Draws 50,000 samples of each run, or a million, and measures them; real digits in their place are a
-kind as well. results/conditional/ keeps 100 images of each, a row for each digit.
+Draws 50,000 samples of each run, or a million, and measures them; real digits in their place are
+kinds as well. results/conditional/ keeps 100 images of each run, a row for each digit.
 """
 
+import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,27 +12,29 @@ import torch
 from torch import Tensor
 
 from dcgan_utils import judging, plots
-from dcgan_utils.config import preset
 from dcgan_utils.data import load_images, load_source
 from dcgan_utils.sampling import classes_in_turn
 
 from .. import measures, store
-from ..classify_from_samples import CLASSES, answers_of_network, class_distances, own_and_other
-from ..conditional_networks import AUTHORS, KINDS, new_training
+from ..classify_from_samples import CLASSES, answers_of_network, class_distances
+from ..conditional_networks import AUTHORS, KINDS, config_of, new_training
 from ..harness import Key, Result, Study
 from ..store import Row, numbers, select, spread
 
-SAMPLES, JUDGED, OF_A_CLASS = 50_000, 10_000, 1000  # drawn; for the judge; of each digit, at most
-LIBRARIES = (1000, 10_000, 50_000)  # samples that the nearest-neighbor classifier knows
-MILLION = 1_000_000  # or as many, of the kinds in LONG
+SAMPLES, JUDGED = 50_000, 10_000  # drawn at a time; shown to the judge
+FIRST = (1000, 10_000, 50_000)  # images that the nearest-neighbor classifier knows
+LIBRARIES = (*FIRST, 60_000, 300_000, 540_000, 1_000_000)
 LONG = {"label maps": 60_000, AUTHORS: 10_000}  # steps of the runs at length
-REAL = "real digits"
-NAMES = [(kind, "preset") for kind in (REAL, *KINDS) if kind != AUTHORS]
+TURNS = 20  # in which samples of these two kinds are drawn, for a million
+PLAIN = ("distance", "precision", "recall")  # columns that are no percentages
+REAL, SHIFTED = "real digits", "all real digits, then shifted"
+MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))  # pixels
+NAMES = [(kind, "preset") for kind in (REAL, SHIFTED, *KINDS) if kind != AUTHORS]
 NAMES += [(kind, "at length") for kind in LONG]
 PLAN = [
     {"kind": kind, "length": length, "seed": str(seed)}
     for kind, length in NAMES
-    for seed in range(3 if length == "preset" else 1)
+    for seed in range(1 if kind == SHIFTED or length == "at length" else 3)
 ]
 
 
@@ -39,52 +42,33 @@ def execute(key: Key) -> Result:
     """Train and measure one run, or measure real digits in its place."""
     kind, seed = key["kind"], int(key["seed"])
     row: dict[str, object] = {}
+    parts: Iterator[Tensor]  # the same labels are those of each
     labels: Tensor | None
-    further: Iterator[Tensor] = iter(())
-    if kind == REAL:
-        pixels, labels = real_library(seed)
+    if kind in (REAL, SHIFTED):
+        learned, _ = load_source("mnist").split()
+        order = torch.randperm(len(learned), generator=torch.Generator().manual_seed(seed))
+        chosen, moves = (order[:SAMPLES], MOVES[:1]) if kind == REAL else (order, MOVES)
+        labels = learned.labels[chosen]
+        parts = (learned.pixels[chosen].roll(move, (2, 3)) for move in moves)
     else:
-        settings = KINDS[kind].settings
-        if key["length"] == "at length":
-            settings = settings | {"steps": LONG[kind]}
-        config = preset("conditional", data="mnist", seed=seed, **settings)
-        training = new_training(KINDS[kind], config, load_images(config))
+        length = {"steps": LONG[kind]} if key["length"] == "at length" else {}
+        config = config_of(kind, data="mnist", seed=seed, **length)
+        training = new_training(kind, config, load_images(config))
         training.run()
         row |= {"steps": training.step, "seconds": f"{training.seconds:.0f}"}
-        turns = range(MILLION // SAMPLES if kind in LONG else 1)
-        further = (measures.draw(training.sampler, config, SAMPLES, turn) for turn in turns)
-        pixels, labels = next(further), classes_in_turn(SAMPLES, CLASSES * config.conditional)
-    found, shown = judge(pixels, labels), pixels[:100]
+        labels = classes_in_turn(SAMPLES, CLASSES * config.conditional)
+        turns = range(TURNS if kind in LONG else 1)
+        parts = (measures.draw(training.sampler, config, SAMPLES, turn) for turn in turns)
+    pixels = next(parts)
+    found, shown = measures.judged(pixels[:JUDGED]), pixels[:100]
     if labels is not None:  # without labels, nothing can be learned from samples
-        found |= learn(pixels, labels, further)
+        read_as = judging.classify(pixels[:JUDGED]).probabilities.argmax(1)
+        found["obeyed"] = float((read_as == labels[:JUDGED].numpy()).mean())
+        found |= learn(pixels, labels, parts)
         shown = torch.cat([pixels[labels == digit][:10] for digit in range(CLASSES)])
-    row |= {name: f"{value:.4g}" for name, value in found.items()}
     name = "-".join(key.values()).replace(" ", "-").replace("'", "")
     picture = plots.mosaic_png(shown, columns=10)
-    return Result({"conditional": [row]}, {f"conditional/{name}.png": picture})
-
-
-def judge(pixels: Tensor, labels: Tensor | None) -> dict[str, float]:
-    """Return what the judge finds in samples (N, 1, 28, 28), and in those of each class.
-
-    The class is what was asked for, labels (N,), or else what a sample is read as.
-    """
-    seen = judging.classify(pixels[:JUDGED])
-    read_as = seen.probabilities.argmax(1)
-    asked = read_as if labels is None else labels[:JUDGED].numpy()
-    metrics = {name: judging.METRICS[name] for name in measures.KEYS}
-    found = judging.measure(seen, judging.stored_reference(), metrics)
-    learned = load_source("mnist").split()[0]
-    unseen, truth = learned.pixels[judging.LEARNED :], learned.labels[judging.LEARNED :]
-    for digit in range(CLASSES):
-        real = judging.classify(unseen[truth == digit][:OF_A_CLASS]).features
-        own = seen.features[asked == digit][:OF_A_CLASS]
-        enough = len(own) > 100
-        found[f"distance_{digit}"] = judging.frechet_distance(own, real) if enough else float("nan")
-        found[f"recall_{digit}"] = judging.share_among(real, own) if enough else 0.0
-        if labels is not None:
-            found[f"obeyed_{digit}"] = float((read_as[asked == digit] == digit).mean())
-    return found if labels is None else found | {"obeyed": float((read_as == asked).mean())}
+    return Result({"conditional": [row | found]}, {f"conditional/{name}.png": picture})
 
 
 def learn(pixels: Tensor, labels: Tensor, further: Iterable[Tensor]) -> dict[str, float]:
@@ -97,77 +81,40 @@ def learn(pixels: Tensor, labels: Tensor, further: Iterable[Tensor]) -> dict[str
     def wrong(answers: Tensor) -> float:
         return float((answers != test.labels).double().mean())
 
-    found = {}
-    for count in LIBRARIES:
-        distances = class_distances(test.pixels, pixels[:count], labels[:count])
-        found[f"nearest_{count}"] = wrong(distances.argmin(1))
-    own, other = own_and_other(distances, test.labels)
-    real = class_distances(test.pixels, *real_library(0))
-    real_own, real_other = own_and_other(real, test.labels)
-    found |= {"own": float(own.mean()), "other": float(other.mean())}
-    found["wrong_by_own"] = float((real_other < own).double().mean())
-    found["wrong_by_other"] = float((other < real_own).double().mean())
-    found["network"] = wrong(answers_of_network(pixels, labels, test.pixels))
-    for part in further:
-        distances = torch.minimum(distances, class_distances(test.pixels, part, labels))
-        found[f"nearest_{MILLION}"] = wrong(distances.argmin(1))
+    found = {"network": wrong(answers_of_network(pixels, labels, test.pixels))}
+    nearest, known = torch.full((len(test), CLASSES), torch.inf), 0
+    first = zip(pixels.tensor_split(FIRST), labels.tensor_split(FIRST))
+    for part, own in itertools.chain(first, ((part, labels) for part in further)):
+        if len(part):
+            nearest = torch.minimum(nearest, class_distances(test.pixels, part, own))
+            known += len(part)
+            if known in LIBRARIES:
+                found[f"nearest_{known}"] = wrong(nearest.argmin(1))
     return found
-
-
-def real_library(seed: int) -> tuple[Tensor, Tensor]:
-    """Return 50,000 of the training digits, drawn by a seed, with their labels."""
-    learned, _ = load_source("mnist").split()
-    random = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(learned), generator=random)[:SAMPLES]
-    return learned.pixels[chosen], learned.labels[chosen]
-
-
-def tables() -> dict[str, str]:
-    """Return the table of all metrics, and that of how near samples come to the test digits."""
-    rows = store.read("conditional")
-    near = [row for row in rows if row.get("own")]
-    return {
-        "conditional": store.table(rows, of_metrics),
-        "conditional_near": store.table(near, of_distances),
-    }
 
 
 def of_metrics(rows: Sequence[Row]) -> list[list[object]]:
     """Return a machine's line for each kind and length: means and extremes of the metrics."""
-    libraries = {f"nearest_{count}": f"1-NN error, {count:,}" for count in (*LIBRARIES, MILLION)}
-    head = ["samples of", "runs", "steps", "distance", "precision", "recall", "as asked"]
-    lines: list[list[object]] = [[*head, *libraries.values(), "small network", "seconds"]]
-    for name, own in by_name(rows):
-        seconds = numbers(own, "seconds")
-        cells = [name, len(own), own[0].get("steps") or "-"]
-        cells += [spread(numbers(own, column)) for column in ("distance", "precision", "recall")]
-        cells += [percent(own, column) for column in ("obeyed", *libraries, "network")]
-        lines.append([*cells, f"{statistics.mean(seconds):.0f}" if seconds else "-"])
+    libraries = {f"nearest_{count}": f"1-NN error, {count:,}" for count in LIBRARIES}
+    head = ("samples of", "runs", "steps", *PLAIN, "as asked", *libraries.values())
+    lines: list[list[object]] = [[*head, "small network", "seconds"]]
+    for kind, length in NAMES:
+        if own := select(rows, kind=kind, length=length):
+            name = kind if length == "preset" else f"{kind}, {length}"
+            cells = [name, len(own), own[0].get("steps") or "-"]
+            cells += [spread(numbers(own, column)) for column in PLAIN]
+            shares = ("obeyed", *libraries, "network")
+            cells += [spread(numbers(own, column, 100), unit="%") for column in shares]
+            seconds = numbers(own, "seconds")
+            lines.append([*cells, f"{statistics.mean(seconds):.0f}" if seconds else "-"])
     return lines
 
 
-def of_distances(rows: Sequence[Row]) -> list[list[object]]:
-    """Return how near 50,000 samples come to the test digits, and what that does to the error."""
-    head = ["samples of", "runs", "to the own class", "to the others", "wrong"]
-    lines: list[list[object]] = [[*head, "wrong, other classes real", "wrong, own class real"]]
-    for name, own in by_name(rows):
-        cells = [name, len(own), *(spread(numbers(own, column)) for column in ("own", "other"))]
-        errors = (f"nearest_{SAMPLES}", "wrong_by_own", "wrong_by_other")
-        lines.append([*cells, *(percent(own, column) for column in errors)])
-    return lines
-
-
-def by_name(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the rows of each kind and length under its name, in the order of the plan."""
-    groups = [(kind, length, select(rows, kind=kind, length=length)) for kind, length in NAMES]
-    return [
-        (k if length == "preset" else f"{k}, {length}", own) for k, length, own in groups if own
-    ]
-
-
-def percent(rows: Sequence[Row], column: str) -> str:
-    """Return mean and extremes of shares in percent."""
-    return spread(numbers(rows, column, 100), unit="%")
-
-
-STUDY = Study("10", PLAN, execute, tables, minutes=8, files=("conditional",))
+STUDY = Study(
+    "10",
+    PLAN,
+    execute,
+    tables=lambda: {"conditional": store.table(store.read("conditional"), of_metrics)},
+    minutes=6,
+    files=("conditional",),
+)

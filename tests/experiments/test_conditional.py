@@ -1,20 +1,18 @@
 """The kinds of notebook 10, and the study that measures their samples."""
 
-import dataclasses
-
 import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.neighbors import NearestNeighbors
 
-from dcgan_utils.config import preset
 from dcgan_utils.data import load_images, load_source
 from experiments import store
 from experiments.classify_from_samples import class_distances
-from experiments.conditional_networks import AUTHORS, KINDS, new_training
+from experiments.conditional_networks import AUTHORS, KINDS, config_of, new_training
 from experiments.studies import conditional
 
-CONFIG = preset("conditional", data="embedded", steps=2, batch_size=16, width=4)
+SMALL = {"data": "embedded", "steps": 2, "width": 4}
+CONFIG = config_of("label maps", **SMALL)
 LABELS = torch.tensor([3, 8])
 
 
@@ -29,9 +27,8 @@ def test_distances_to_the_nearest_of_each_class_are_scikit_learn_s():
         assert found[:, digit].numpy() == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["at every layer", AUTHORS])
-def test_labels_stand_beside_the_input_of_each_layer(name):
-    networks = KINDS[name].networks(CONFIG, torch.Generator().manual_seed(0))
+def test_labels_stand_beside_the_input_of_each_layer_of_the_authors_networks():
+    networks = KINDS[AUTHORS].networks(CONFIG, torch.Generator().manual_seed(0))
     z = torch.rand(2, 100)
     images = networks[0](z, LABELS).detach()
     for network, inputs in zip(networks, (z, images)):
@@ -60,21 +57,24 @@ def test_the_authors_networks_have_the_weights_of_their_program_and_leave_the_fr
     assert torch.equal(discriminator(unframed, LABELS), discriminator(drawn, LABELS))
 
 
-def test_wrong_pairs_show_each_real_image_with_another_label_and_call_it_fake():
-    training, calls = new_training(KINDS["wrong pairs"], CONFIG, load_images(CONFIG)), []
-    training.discriminator.register_forward_hook(lambda _, inputs, y: calls.append((*inputs, y)))
-    values, real, fake = training.train_step()
-    (shown, labels, right), (drawn, asked, made), (again, others, wrong), _ = calls
-    assert torch.equal(shown, real) and torch.equal(again, real) and torch.equal(drawn, fake)
-    assert torch.equal(asked, labels) and (others != labels).all() and others.max() < 10
-    right, made, wrong = (F.softplus(y.float()).mean() for y in (-right, made, wrong))
-    assert values["loss_d"].item() == pytest.approx((right + (made + wrong) / 2).item(), rel=1e-5)
+def test_class_conditional_batch_norm_is_batch_norm_with_the_class_s_own_gamma_and_beta():
+    generator, _ = KINDS["class-conditional batch norm"].networks(CONFIG, torch.Generator())
+    own = generator.main[2]
+    torch.nn.init.normal_(own.gamma.weight)
+    torch.nn.init.normal_(own.beta.weight)
+    x, norm = torch.randn(2, 16, 4, 4), torch.nn.BatchNorm2d(16)
+    for place, label in enumerate(LABELS):
+        norm.weight.data, norm.bias.data = own.gamma.weight[label], own.beta.weight[label]
+        assert torch.allclose(own(x, LABELS)[place], norm(x)[place], atol=1e-6)
+    z = torch.rand(2, 100)
+    assert not torch.equal(generator(z, LABELS), generator(z, LABELS.flip(0)))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_trains_and_mixes_no_devices(name):
-    config, images = dataclasses.replace(CONFIG, **KINDS[name].settings), load_images(CONFIG)
-    training = new_training(KINDS[name], config, images)
+    config = config_of(name, **SMALL, batch_size=16)
+    images = load_images(config)
+    training = new_training(name, config, images)
     before = [value.clone() for value in training.discriminator.parameters()]
     training.run()
     assert not any(map(torch.equal, before, training.discriminator.parameters()))
@@ -90,21 +90,24 @@ def test_each_kind_trains_and_mixes_no_devices(name):
 
 def test_the_study(run, monkeypatch):
     diverged = {"kind": "projection", "length": "preset", "seed": "0", "note": "diverged"}
-    for name, value in {"SAMPLES": 300, "LIBRARIES": (100, 300), "MILLION": 600}.items():
+    everything = len(load_source("embedded").split()[0])
+    sizes = {"FIRST": (100, 300), "LIBRARIES": (100, 300, 600, everything, 5 * everything)}
+    for name, value in {"SAMPLES": 300, "TURNS": 2, **sizes}.items():
         monkeypatch.setattr(conditional, name, value)
-    small = {"data": "embedded", "steps": 2, "width": 4}
-    monkeypatch.setattr(conditional, "preset", lambda name, **own: preset(name, **own | small))
+    monkeypatch.setattr(
+        conditional, "config_of", lambda kind, **own: config_of(kind, **own | SMALL)
+    )
     monkeypatch.setattr(conditional, "load_source", lambda name: load_source("embedded"))
-    monkeypatch.setattr(conditional.judging, "LEARNED", 3000)
     store.write("conditional", [diverged | store.this_machine(1)])
-    only = ["real digits", "no labels", "label maps", "projection"]
-    _, real, maps, blind, long = run("conditional", "--only", *only, "--seeds", "0")
+    only = ["real digits", conditional.SHIFTED, "no labels", "label maps", "projection"]
+    _, real, shifted, maps, blind, long = run("conditional", "--only", *only, "--seeds", "0")
     assert (store.RESULTS / "conditional" / "label-maps-at-length-0.png").exists()
     assert float(maps["obeyed"]) < 0.5 < 0.95 < float(real["obeyed"]) and not blind["obeyed"]
-    assert float(real["nearest_300"]) < float(real["nearest_100"]) < 0.5
-    assert real["wrong_by_own"] == real["nearest_300"], "both libraries are the same one"
+    errors = [float(real[f"nearest_{count}"]) for count in (100, 300)]
+    errors += [float(shifted[f"nearest_{count}"]) for count in (everything, 5 * everything)]
+    assert errors == sorted(errors, reverse=True) and errors[0] < 0.5
     assert long["nearest_600"]
-    lines = conditional.tables()["conditional"].splitlines()[4:]
-    names = ["real digits", "label maps", "projection", "no labels", "label maps, at length"]
+    lines = conditional.STUDY.tables()["conditional"].splitlines()[4:]
+    names = [*only[:2], "label maps", "projection", "no labels", "label maps, at length"]
     assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names]
-    assert lines[2] == "| projection | 1" + 10 * " | -" + " |"
+    assert lines[3] == "| projection | 1" + 12 * " | -" + " |"

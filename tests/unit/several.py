@@ -22,6 +22,7 @@ from dcgan_utils.data import load_images
 from dcgan_utils.training import Training
 
 HERE = str(Path(__file__).parent)
+LABELED = {"conditional": True, "wrong_pairs": True}  # settings
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 FILES = {
     *(".lock", "config.json", "metrics.csv", "summary.json", "checkpoint.pt", "checkpoints"),

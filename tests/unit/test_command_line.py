@@ -120,6 +120,7 @@ WRONG = {
     **dict.fromkeys(("learning_rate", "initial_std"), (0.0, -0.1, NAN, INFINITE, "fast")),
     **dict.fromkeys(("beta1", "beta2", "leak", "average"), (1.0, -0.1, NAN)),
     **dict.fromkeys(("conditional", "spectral_norm"), (1, "yes", None)),
+    "wrong_pairs": (1, True),  # where there are no labels
     "image_size": (28, 48, 512, 32.0),
     "real_label": (0.5, 1.1),
     "decay": (-0.1, 1.5),

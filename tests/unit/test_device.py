@@ -7,6 +7,7 @@ import signal
 
 import pytest
 import torch
+from several import LABELED
 from torch.overrides import TorchFunctionMode
 
 from dcgan_utils import device, training
@@ -83,7 +84,7 @@ def test_nothing_is_drawn_or_computed_across_devices(smoke, monkeypatch):
     monkeypatch.setattr(
         training, "Adam", lambda weights, *options, fused: torch.optim.Adam(weights, *options)
     )
-    config = smoke(device="meta", conditional=True, spectral_norm=True, average=0.9)
+    config = smoke(device="meta", spectral_norm=True, average=0.9, **LABELED)
     images = load_images(config)
     with SameDevice():
         run = Training(config, images)

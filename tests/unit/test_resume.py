@@ -8,7 +8,7 @@ import signal
 
 import pytest
 import torch
-from several import assert_identical, assert_same_end, complete, reopen
+from several import LABELED, assert_identical, assert_same_end, complete, reopen
 
 from dcgan_utils import files, runs
 from dcgan_utils.__main__ import main
@@ -30,7 +30,7 @@ def new_run(new_training, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"average": 0.9, "decay": 0.5}, {"conditional": True, "spectral_norm": True}]
+    "changes", [{}, {"average": 0.9, "decay": 0.5}, {"spectral_norm": True, **LABELED}, LABELED]
 )
 def test_resumed_after_any_step_ends_as_if_never_interrupted(new_run, tmp_path, changes):
     changes |= {"steps": 8, "checkpoint_every": 4, "keep_checkpoints": 0, "batch_size": 16}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from several import LABELED
 from torch.nn.functional import binary_cross_entropy
 
 from dcgan_utils.config import preset
@@ -34,15 +35,16 @@ def gradients_of(network):
     return [parameter.grad.clone() for parameter in network.parameters()]
 
 
-def plain_step(generator, discriminator, real, z, labels, real_label):
+def plain_step(generator, discriminator, real, z, labels, real_label, wrong):
     """One step as the tutorials write it; returns what is reported, and D's gradients."""
     optimizer_d, optimizer_g = adam(discriminator), adam(generator)
     says = torch.sigmoid(discriminator(real, labels))
     loss_real = binary_cross_entropy(says, torch.full((8,), real_label))
     loss_real.backward()
     fake = generator(z, labels)
-    before = torch.sigmoid(discriminator(fake.detach(), labels))
-    loss_fake = binary_cross_entropy(before, torch.zeros(8))
+    pairs = [*((real, others) for others in wrong), (fake.detach(), labels)]
+    answers = [torch.sigmoid(discriminator(*pair)) for pair in pairs]
+    loss_fake = sum(binary_cross_entropy(y, torch.zeros(8)) for y in answers) / len(answers)
     loss_fake.backward()
     optimizer_d.step()
     gradients = gradients_of(discriminator)
@@ -51,32 +53,37 @@ def plain_step(generator, discriminator, real, z, labels, real_label):
     loss_g = binary_cross_entropy(after, torch.ones(8))
     loss_g.backward()
     optimizer_g.step()
-    numbers = (loss_real + loss_fake, loss_g, says.mean(), before.mean(), after.mean())
+    numbers = (loss_real + loss_fake, loss_g, says.mean(), answers[-1].mean(), after.mean())
     names = ("loss_d", "loss_g", "d_real", "d_fake_before", "d_fake_after")
     return {name: number.detach() for name, number in zip(names, numbers)}, gradients
 
 
-def our_step(generator, discriminator, real, z, labels, real_label, beside):
+def our_step(generator, discriminator, real, z, labels, real_label, wrong, beside):
     optimizer_d, optimizer_g = adam(discriminator), adam(generator)
     fake, objective = generator(z, labels), non_saturating(preset("smoke", real_label=real_label))
     with ThreadPoolExecutor(1) as second:
         how = {"twin": twin_of(discriminator), "second": second} if beside else {}
+        how["wrong"] = wrong
         of_d = discriminator_step(discriminator, optimizer_d, real, fake, labels, objective, **how)
     gradients = gradients_of(discriminator)
     return of_d | generator_step(generator, discriminator, optimizer_g, fake, labels), gradients
 
 
+CASES = [(1.0, 0, False), (0.9, 3, False), (0.9, 3, True)]
+
+
 @pytest.mark.parametrize("beside", [False, True])
-@pytest.mark.parametrize(("real_label", "classes"), [(1.0, 0), (0.9, 3)])
-def test_steps_agree_with_a_plain_loop(real_label, classes, beside):
+@pytest.mark.parametrize(("label", "classes", "wrong_pairs"), CASES)
+def test_steps_agree_with_a_plain_loop(label, classes, wrong_pairs, beside):
     """Running statistics included; `beside` lets a second thread take the generated images."""
     (generator, discriminator), real, z, labels = setting(classes)
     if classes:
         others = discriminator(real, labels.roll(1))
         assert not torch.equal(discriminator(real, labels), others), "labels are heeded"
     plain_g, plain_d = copy.deepcopy(generator), copy.deepcopy(discriminator)
-    expected = plain_step(plain_g, plain_d, real, z, labels, real_label)
-    found = our_step(generator, discriminator, real, z, labels, real_label, beside)
+    given = real, z, labels, label, [labels.roll(1)] if wrong_pairs else []
+    expected = plain_step(plain_g, plain_d, *given)
+    found = our_step(generator, discriminator, *given, beside)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     for ours, theirs in ((generator, plain_g), (discriminator, plain_d)):
         torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=0, atol=1e-5)
@@ -105,7 +112,7 @@ def test_a_small_run_ends_the_same_whatever_threads_there_are(new_training):
     """Its operations have one thread each; with a core to spare, D's halves have two."""
     ends, threads = [], []
     for available in (1, 2, 3):
-        training = new_training(precision="float32")
+        training = new_training(precision="float32", **LABELED)
         training._twin.register_forward_hook(lambda *_: threads.append(threading.get_ident()))
         torch.set_num_threads(available)
         try:

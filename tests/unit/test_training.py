@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from several import assert_identical, state_of
+from several import LABELED, assert_identical, state_of
 
 from dcgan_utils.config import UserError
 from dcgan_utils.data import Images
@@ -43,6 +43,8 @@ def test_what_does_not_fit_the_images_is_refused(smoke):
     for changes in ({"image_size": 32}, {"channels": 3}):
         with pytest.raises(UserError, match="16x16 with 1 channels.*load_images"):
             Training(smoke(batch_size=5, **changes), images)
+    with pytest.raises(UserError, match="wrong_pairs is True; allowed: False.*one class"):
+        Training(smoke(batch_size=5, **LABELED), images)
 
 
 def test_the_history_as_csv_and_with_numbers_that_come_and_go():
@@ -90,9 +92,21 @@ def test_with_labels_each_row_of_a_picture_shows_a_class_and_each_column_a_vecto
     assert (rows == rows[0]).all() and not (rows[0, 0] == rows[0, 1]).any()
 
 
+def test_wrong_pairs_give_a_real_image_another_label_any_as_often(new_training):
+    training, seen, off = new_training(**LABELED), [], torch.zeros(10)
+    training.discriminator.register_forward_hook(lambda _, inputs, y: seen.append(inputs))
+    for _ in range(60):
+        seen.clear()
+        _, real, _ = training.train_step()
+        (image, label), (again, other), (_, asked) = seen  # the generated images meet D's twin
+        assert torch.equal(image, real) and torch.equal(again, real) and torch.equal(asked, label)
+        off += ((other - label) % 10).bincount(minlength=10)
+    assert off[0] == 0 and off[1:].min() > 150 and off.sum() == 60 * 32  # expected: 213 each
+
+
 def test_no_step_waits_for_the_device(new_training, monkeypatch):
     """On a GPU, each of these would make the host wait; the values are read at reports only."""
-    training = new_training(average=0.99)
+    training = new_training(average=0.99, **LABELED)
 
     def waits(*arguments, **options):
         raise AssertionError("a step reads a value from the device")

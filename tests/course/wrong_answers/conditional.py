@@ -1,8 +1,8 @@
-HOT = "one_hot(labels, classes).float()"
 WRONG = [
-    ("10.1", (".float()", ""), "Expected torch.float32"),
-    ("10.1", (HOT, "labels[:, None].float().expand(-1, classes)"), "says nothing"),
-    ("10.1", ("one_hot(labels,", "one_hot(classes - 1 - labels,"), "Which map"),
+    ("10.1", ("randint(1,", "randint(0,"), "Some of them are right"),
+    ("10.1", (") % classes", ")"), "no class"),
+    ("10.1", (", generator=random", ""), "gave other labels"),
+    ("10.1", lambda labels, classes, random: (labels + 1) % classes, "equally often"),
     ("10.2", ("weight[:, 1:]", "weight"), "image's own"),
     ("10.2", (".sum((2, 3))", ".mean((2, 3))"), "adds up"),
     ("10.2", ("[:, 1:]", "[:, 1:, 1:, 1:]"), "corner"),
@@ -15,4 +15,4 @@ WRONG = [
     ("10.4", ("(part, known)", "(part, known, 1)"), "absolute"),
     ("10.4", (" != truth", " == truth"), "is right"),
 ]
-SECRETS = ["expand(-1", "sum((2, 3))", "p / (p + q)", "cdist"]
+SECRETS = ["randint(1", "sum((2, 3))", "p / (p + q)", "cdist"]
