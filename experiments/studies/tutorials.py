@@ -24,7 +24,7 @@ from dcgan_utils.config import Config
 from dcgan_utils.data import data_root
 from dcgan_utils.device import choose_device
 from dcgan_utils.files import load, save
-from dcgan_utils.networks import Discriminator, Generator
+from dcgan_utils.networks import Discriminator, Generator, initialize_weights
 from dcgan_utils.sampling import draw_latents
 
 from .. import store
@@ -49,16 +49,6 @@ def digits(
     return datasets.MNIST(data_root(), train=train, transform=transforms.Compose(steps))
 
 
-def weights_init(module: Any) -> None:
-    """Draw the weights of one module; for `Module.apply`."""
-    name = module.__class__.__name__
-    if "Conv" in name:
-        nn.init.normal_(module.weight.data, 0.0, 0.02)
-    elif "BatchNorm" in name:
-        nn.init.normal_(module.weight.data, 1.0, 0.02)
-        nn.init.constant_(module.bias.data, 0)
-
-
 class Tutorial:
     """One run of the program, on pairs of an image (1, S, S) in [-1, 1] and a label, not used."""
 
@@ -70,9 +60,8 @@ class Tutorial:
         self.batches = chain.from_iterable(repeat(self.loader))  # epoch after epoch
         self.netG = Generator(size, 1, self.nz, width).to(self.device)
         self.netD = nn.Sequential(Discriminator(size, 1, width), nn.Sigmoid()).to(self.device)
-        if initialized:
-            self.netG.apply(weights_init)
-            self.netD.apply(weights_init)
+        for network in (self.netG, self.netD) if initialized else ():
+            initialize_weights(network, torch.Generator(self.device).manual_seed(config.seed))
         self.criterion = nn.BCELoss()
         self.optimizerD = Adam(self.netD.parameters(), LEARNING_RATE, (0.5, 0.999))
         self.optimizerG = Adam(self.netG.parameters(), LEARNING_RATE, (0.5, 0.999))
