@@ -5,13 +5,13 @@ some variants from the published recipe, with three seeds each, the fast recipe 
 and the published recipe with five, until its distance no longer falls.
 
   results/rules.csv         how each run ended
-  results/rules_course.csv  the same numbers on the way; some rows have the distances only
+  results/rules_course.csv  the first judge's metrics on the way; some rows have the distances only
   results/rules/            32 samples at the end of each run, drawn by the average
 """
 
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -56,13 +56,12 @@ def no_longer_falls(distances: Sequence[float]) -> bool:
     return bool(before) and min(last) > GAIN * min(before)
 
 
-def judge(training: Training, count: int) -> dict[str, str]:
-    """Return both judges' metrics of samples of G's average and, "raw_", of G itself."""
+def judge(training: Training, count: int, more: Mapping[str, Callable] = {}) -> dict[str, str]:
+    """Return the first judge's metrics, and more, of samples of G's average and, "raw_", of G."""
     row: dict[str, str] = {}
     for prefix, network in {"": training.sampler, "raw_": training.generator}.items():
         pixels = draw(network, training.config, count)
-        found = judged(pixels) | {"variety": float(variety(pixels))}
-        found["second_distance"] = second_distance(pixels)
+        found = judged(pixels) | {name: float(measure(pixels)) for name, measure in more.items()}
         row |= {prefix + name: f"{value:.4g}" for name, value in found.items()}
     return row
 
@@ -94,7 +93,7 @@ def execute(key: Key) -> Result:
     on_the_way, note = train(training, base)
     row = {"rule": variant.rule, "steps": str(training.step), "note": note}
     row |= {"batch_size": str(config.batch_size), "seconds": f"{training.seconds:.0f}"}
-    row |= judge(training, SAMPLES)
+    row |= judge(training, SAMPLES, {"variety": variety, "second_distance": second_distance})
     real = float(variety(judging.to_judged_size(images.pixels[:SAMPLES], config.fit)))
     for prefix in ("", "raw_"):
         own, most_frequent = (float(row[prefix + name]) for name in ("variety", "most_frequent"))
