@@ -58,29 +58,33 @@ def enlarged(layer: nn.ConvTranspose2d) -> nn.Module:
     return nn.Sequential(nn.Upsample(scale_factor=2), same)
 
 
-def linear(inputs: int, outputs: int, random: torch.Generator) -> nn.Linear:
-    """Return a fully connected layer with the recipe's initial weights."""
+def linear(inputs: int, outputs: int, random: torch.Generator, he: bool = False) -> nn.Linear:
+    """Return a fully connected layer with the recipe's initial weights, or He et al.'s (2015)."""
     layer = nn.Linear(inputs, outputs)
-    nn.init.normal_(layer.weight, 0.0, 0.02, generator=random)
+    nn.init.normal_(layer.weight, 0.0, (2 / inputs) ** 0.5 if he else 0.02, generator=random)
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def hidden_in_g(layers: Layers, random: torch.Generator, units: int, norm: bool) -> nn.Sequential:
+def hidden_in_g(
+    layers: Layers, random: torch.Generator, units: int, norm: bool, he: bool = False
+) -> nn.Sequential:
     """Put a fully connected hidden layer before G's first maps, with batch norm or without."""
     size, maps = layers[0].in_channels, layers[0].out_channels
-    hidden = [linear(size, units, random), *[nn.BatchNorm1d(units)] * norm, nn.ReLU()]
+    hidden = [linear(size, units, random, he), *[nn.BatchNorm1d(units)] * norm, nn.ReLU()]
     first = [nn.Unflatten(1, (size, 1, 1)), layers[0]]
     if units != size:  # the same in other words: a kernel of 4×4 on 1×1
         first = [linear(units, 16 * maps, random), nn.Unflatten(1, (maps, 4, 4))]
     return nn.Sequential(nn.Flatten(), *hidden, *first, *layers[1:])
 
 
-def hidden_in_d(layers: Layers, random: torch.Generator, units: int, norm: bool) -> nn.Sequential:
+def hidden_in_d(
+    layers: Layers, random: torch.Generator, units: int, norm: bool, he: bool = False
+) -> nn.Sequential:
     """Put a fully connected hidden layer before D's answer, with batch norm or without."""
-    hidden = [linear(16 * layers[-1].in_channels, units, random), *[nn.BatchNorm1d(units)] * norm]
-    answer = [nn.LeakyReLU(0.2), linear(units, 1, random)]
-    return nn.Sequential(*layers[:-1], nn.Flatten(), *hidden, *answer)
+    size = 16 * layers[-1].in_channels
+    hidden = [linear(size, units, random, he), *[nn.BatchNorm1d(units)] * norm, nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers[:-1], nn.Flatten(), *hidden, linear(units, 1, random))
 
 
 def averaged_maps(layers: Layers, random: torch.Generator) -> nn.Sequential:

@@ -47,19 +47,18 @@ POOLING, CONNECTED = "1. no pooling", "2. no fully connected layers"
 NORM, ACTIVATIONS = "3. batch norm", "4. activations"
 LOSS, WEIGHTS, NUMBERS, BUGS = "the loss", "initial weights", "numbers", "usual bugs"
 
-UNITS = [  # rule 2 once more: other numbers of units, with batch norm or without
-    Variant(
-        f"{units:,} units in {network}, {'norm' if norm else 'no norm'}",
-        CONNECTED,
-        edit=edited(network, change, units, norm),
-    )
-    for network, change, sizes, known in (
-        ("D", edits.hidden_in_d, (128, 400, 1024), (128, False)),
-        ("G", edits.hidden_in_g, (100, 400, 1024), (100, True)),
-    )
-    for units in sizes
-    for norm in (False, True)
-    if (units, norm) != known
+
+def hidden(network: str, units: int, norm: bool, he: bool = False) -> Variant:
+    """Return rule 2 broken once more: by other units, batch norm after them or not, He weights."""
+    name = f"{units:,} units in {network}, {'norm' if norm else 'no norm'}{', He' * he}"
+    change = edits.hidden_in_g if network == "G" else edits.hidden_in_d
+    return Variant(name, CONNECTED, edit=edited(network, change, units, norm, he))
+
+
+UNITS = [
+    *(hidden("D", *how) for how in ((128, True), (400, True), (1024, False), (1024, True))),
+    *(hidden("G", *how) for how in ((100, False), (400, True), (1024, False), (1024, True))),
+    *(hidden("G", units, norm=True, he=True) for units in (100, 1024)),
 ]
 VARIANTS = [
     Variant("as it is", "the recipe"),
