@@ -17,7 +17,7 @@ WRONG = [
     ("7.1", (EACH, "0.5**9"), "not independent"),
     ("7.1", ("45 * worse_in_all", "2"), "need not be whole"),
     ("7.1", (ALL, "(1 - worse_in_all) ** 45"), "none of them"),
-    ("7.1", (ALL, "1"), "that one change is not so"),
+    ("7.1", (ALL, "0.5"), "that one change is not so"),
     ("7.1", ("comb(23, 3)", "comb(20, 3)"), "23 runs"),
     ("7.2", ("(2 / 3) ** 3", "(1 / 3) ** 3"), "all three collapse"),
     ("7.2", ("math.ceil", "math.floor"), "5.9%"),
