@@ -1,6 +1,6 @@
-"""Edits of a few lines that break one rule in a network, which notebook 07 shows.
+"""Edits of a few lines that break one rule in a network; each takes a network's layers.
 
-Those named in `variants` take G and D, initialized, and change them in place.
+An edit in `variants` takes G and D, initialized, and gives them other layers.
 """
 
 from collections.abc import Callable
@@ -10,21 +10,34 @@ import torch
 from torch import Tensor, nn
 
 Disturbance = Callable[[Tensor, torch.Generator], Tensor]  # draws from a generator on the CPU
+Edit = Callable[[Any, Any, torch.Generator], object]  # of G and D; draws from the generator
 Layers = Any  # nn.Sequential, whose elements the type checker takes for modules of no known kind
 
 
-def replaced(
-    layers: nn.Sequential, kind: type[nn.Module], change: Callable[[Any], nn.Module | None]
-) -> nn.Sequential:
-    """Return the layers with each of one kind changed; None leaves it out."""
-    changed = [change(layer) if isinstance(layer, kind) else layer for layer in layers]
-    return nn.Sequential(*(layer for layer in changed if layer is not None))
+def edited(networks: str, change: Callable[..., nn.Sequential], *arguments: object) -> Edit:
+    """Return an edit of "G", "D" or both, "GD": layers become change(layers, random, ...)."""
+
+    def edit(g: Any, d: Any, random: torch.Generator) -> None:
+        for name, network in (("G", g), ("D", d)):
+            if name in networks:
+                network.main = change(network.main, random, *arguments)
+
+    return edit
 
 
-def pooled(layers: nn.Sequential, pool: type[nn.Module]) -> nn.Sequential:
-    """Halve by pooling: as many weights, in convolutions of stride 1 that compute four times."""
+def exchanged(networks: str, kind: type[nn.Module], other: Callable[[Any], nn.Module]) -> Edit:
+    """Return an edit that puts other(layer) in the place of each layer of one kind."""
 
-    def halve(layer: nn.Conv2d) -> nn.Module:
+    def exchange(layers: Layers, random: torch.Generator) -> nn.Sequential:
+        return nn.Sequential(*(other(x) if isinstance(x, kind) else x for x in layers))
+
+    return edited(networks, exchange)
+
+
+def pooled_by(pool: type[nn.Module]) -> Edit:
+    """Let D halve by pooling: as many weights, in convolutions that compute four times."""
+
+    def pooled(layer: nn.Conv2d) -> nn.Module:
         if layer.stride == (1, 1):
             return layer
         bias = layer.bias is not None
@@ -32,59 +45,72 @@ def pooled(layers: nn.Sequential, pool: type[nn.Module]) -> nn.Sequential:
         same.load_state_dict(layer.state_dict())
         return nn.Sequential(same, pool(2))
 
-    return replaced(layers, nn.Conv2d, halve)
+    return exchanged("D", nn.Conv2d, pooled)
 
 
-def enlarged(layers: nn.Sequential) -> nn.Sequential:
+def enlarged(layer: nn.ConvTranspose2d) -> nn.Module:
     """Double by repeating pixels, then convolve: as many weights, no fractional stride."""
-
-    def double(layer: nn.ConvTranspose2d) -> nn.Module:
-        if layer.stride == (1, 1):
-            return layer
-        same = nn.Conv2d(layer.in_channels, layer.out_channels, 4, padding="same", bias=False)
-        with torch.no_grad():
-            same.weight.copy_(layer.weight.transpose(0, 1))
-        return nn.Sequential(nn.Upsample(scale_factor=2), same)
-
-    return replaced(layers, nn.ConvTranspose2d, double)
+    if layer.stride == (1, 1):
+        return layer
+    same = nn.Conv2d(layer.in_channels, layer.out_channels, 4, padding="same", bias=False)
+    with torch.no_grad():
+        same.weight.copy_(layer.weight.transpose(0, 1))
+    return nn.Sequential(nn.Upsample(scale_factor=2), same)
 
 
-def hidden_in_d(layers: Layers) -> nn.Sequential:
-    """Put a fully connected hidden layer of 128 units before D's answer."""
-    maps = layers[-1].in_channels
-    return nn.Sequential(
-        *layers[:-1], nn.Flatten(), nn.Linear(16 * maps, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1)
-    )
+def linear(inputs: int, outputs: int, random: torch.Generator, he: bool = False) -> nn.Linear:
+    """Return a fully connected layer with the recipe's initial weights, or He et al.'s (2015)."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, 0.0, (2 / inputs) ** 0.5 if he else 0.02, generator=random)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
-def hidden_in_g(layers: Layers) -> nn.Sequential:
-    """Put a fully connected hidden layer of as many units as z has before G's first maps."""
-    size = layers[0].in_channels
-    hidden = [nn.Flatten(), nn.Linear(size, size), nn.BatchNorm1d(size), nn.ReLU()]
-    return nn.Sequential(*hidden, nn.Unflatten(1, (size, 1, 1)), *layers)
+def hidden_in_g(
+    layers: Layers, random: torch.Generator, units: int, norm: bool, he: bool = False
+) -> nn.Sequential:
+    """Put a fully connected hidden layer before G's first maps, with batch norm or without."""
+    size, maps = layers[0].in_channels, layers[0].out_channels
+    hidden = [linear(size, units, random, he), *[nn.BatchNorm1d(units)] * norm, nn.ReLU()]
+    first = [nn.Unflatten(1, (size, 1, 1)), layers[0]]
+    if units != size:  # the same in other words: a kernel of 4×4 on 1×1
+        first = [linear(units, 16 * maps, random), nn.Unflatten(1, (maps, 4, 4))]
+    return nn.Sequential(nn.Flatten(), *hidden, *first, *layers[1:])
 
 
-def averaged_maps(layers: Layers) -> nn.Sequential:
+def hidden_in_d(
+    layers: Layers, random: torch.Generator, units: int, norm: bool, he: bool = False
+) -> nn.Sequential:
+    """Put a fully connected hidden layer before D's answer, with batch norm or without."""
+    size = 16 * layers[-1].in_channels
+    hidden = [linear(size, units, random, he), *[nn.BatchNorm1d(units)] * norm, nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers[:-1], nn.Flatten(), *hidden, linear(units, 1, random))
+
+
+def averaged_maps(layers: Layers, random: torch.Generator) -> nn.Sequential:
     """Average each of D's last maps, and weigh the averages: one weight a map in place of 16."""
     weigh = nn.Conv2d(layers[-1].in_channels, 1, 1, bias=False)
     weigh.weight = nn.Parameter(layers[-1].weight.detach()[:, :, :1, :1].clone())  # N(0, std²)
     return nn.Sequential(*layers[:-1], nn.AdaptiveAvgPool2d(1), weigh)
 
 
-def without_norm(layers: nn.Sequential) -> nn.Sequential:
-    """Take batch norm away; the convolution before it gets a bias, which batch norm's β was."""
+def without_norm(layers: Layers, random: torch.Generator, he: bool = False) -> nn.Sequential:
+    """Take batch norm away; the convolution before it gets a bias, which batch norm's β was.
+
+    With `he`, weights before a rectifier come from N(0, 2 / inputs): He et al. (2015).
+    """
     kept: list[Any] = []
     for layer in layers:
         if isinstance(layer, nn.BatchNorm2d):
             kept[-1].bias = nn.Parameter(torch.zeros(layer.num_features))
         else:
             kept.append(layer)
+    for layer, after in zip(kept, kept[1:]):
+        if he and isinstance(after, nn.ReLU | nn.LeakyReLU):
+            transposed = isinstance(layer, nn.ConvTranspose2d)  # a pixel is reached from 1×1 or 2×2
+            inputs = layer.in_channels * (layer.stride[0] ** 2 if transposed else 16)
+            nn.init.normal_(layer.weight, 0.0, (2 / inputs) ** 0.5, generator=random)
     return nn.Sequential(*kept)
-
-
-def layer_norm(layers: nn.Sequential) -> nn.Sequential:
-    """Normalize over the maps and pixels of one image, in place of one map of all images."""
-    return replaced(layers, nn.BatchNorm2d, lambda norm: nn.GroupNorm(1, norm.num_features))
 
 
 class HalfBatchNorm(nn.BatchNorm2d):
@@ -96,25 +122,44 @@ class HalfBatchNorm(nn.BatchNorm2d):
         return torch.cat([super(HalfBatchNorm, self).forward(half) for half in halves])
 
 
-def half_batches(layers: nn.Sequential) -> nn.Sequential:
+def layer_norm(norm: nn.BatchNorm2d) -> nn.Module:
+    """Normalize over the maps and pixels of one image, in place of one map of all images."""
+    return nn.GroupNorm(1, norm.num_features)
+
+
+def over_halves(norm: nn.BatchNorm2d) -> nn.Module:
     """Normalize over half a batch; γ stays as it was drawn."""
-
-    def halve(norm: nn.BatchNorm2d) -> nn.Module:
-        half = HalfBatchNorm(norm.num_features)
-        half.load_state_dict(norm.state_dict())
-        return half
-
-    return replaced(layers, nn.BatchNorm2d, halve)
+    half = HalfBatchNorm(norm.num_features)
+    half.load_state_dict(norm.state_dict())
+    return half
 
 
-def norm_at_end(layers: Layers) -> nn.Sequential:
+def norm_at_end(layers: Layers, random: torch.Generator) -> nn.Sequential:
     """Batch norm also at G's output."""
     return nn.Sequential(*layers[:-1], nn.BatchNorm2d(layers[-2].out_channels), layers[-1])
 
 
-def norm_at_start(layers: Layers) -> nn.Sequential:
+def norm_at_start(layers: Layers, random: torch.Generator) -> nn.Sequential:
     """Batch norm also at D's input."""
     return nn.Sequential(nn.BatchNorm2d(layers[0].in_channels), *layers)
+
+
+def pytorch_weights(layers: Layers, random: torch.Generator) -> nn.Sequential:
+    """Draw the initial weights as PyTorch's layers do by themselves."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=random)))
+        for layer in layers:
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+    return layers
+
+
+def gamma_around_zero(layers: Layers, random: torch.Generator) -> nn.Sequential:
+    """Draw batch norm's γ from N(0, 0.02²): what "all weights" says, read word by word."""
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02, generator=random)
+    return layers
 
 
 class Affine(nn.Module):
@@ -129,59 +174,14 @@ class Affine(nn.Module):
         return self.a * x + self.b
 
 
-def in_range(mean: float, std: float):
+def in_range(mean: float, std: float, end: type[nn.Module] = nn.Tanh) -> Edit:
     """Return an edit: D sees, and G makes, (gray level - mean) / std, gray levels from 0 to 1."""
 
     def edit(g: Any, d: Any, random: torch.Generator) -> None:
-        g.main = nn.Sequential(*g.main, Affine(2 * std, 2 * mean - 1))
+        g.main = nn.Sequential(*g.main[:-1], end(), Affine(2 * std, 2 * mean - 1))
         d.main = nn.Sequential(Affine(0.5 / std, (0.5 - mean) / std), *d.main)
 
     return edit
-
-
-def pytorch_weights(network: Any, random: torch.Generator) -> None:
-    """Draw the initial weights as PyTorch's layers do by themselves."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (), generator=random)))
-        for layer in network.main:
-            if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()
-
-
-def gamma_around_zero(network: Any, random: torch.Generator) -> None:
-    """Draw batch norm's γ from N(0, 0.02²): what "all weights" says, read word by word."""
-    for layer in network.main:
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 0.0, 0.02, generator=random)
-
-
-# On both networks
-
-
-def layers_of(network: str, change: Callable[..., nn.Sequential], *arguments: object):
-    """Return an edit that gives G, D or both other layers, and draws the new ones' weights."""
-
-    def edit(g: Any, d: Any, random: torch.Generator) -> None:
-        for name, own in (("G", g), ("D", d)):
-            if name in network:
-                own.main = change(own.main, *arguments)
-                for layer in own.main.modules():
-                    if isinstance(layer, nn.Linear):
-                        nn.init.normal_(layer.weight, 0.0, 0.02, generator=random)
-                        nn.init.zeros_(layer.bias)
-
-    return edit
-
-
-def activation(network: str, kind: type[nn.Module], other: Callable[[], nn.Module]):
-    """Return an edit that exchanges the activations of one kind."""
-    return layers_of(network, lambda layers: replaced(layers, kind, lambda _: other()))
-
-
-def sigmoid_end(g: Any, d: Any, random: torch.Generator) -> None:
-    """End G in a sigmoid and show D gray levels from 0 to 1, as the authors' MNIST program does."""
-    g.main[-1] = nn.Sigmoid()
-    in_range(0.0, 1.0)(g, d, random)
 
 
 class Disturbed(nn.Module):
@@ -210,15 +210,6 @@ def shift(x: Tensor, random: torch.Generator, most: int = 3) -> Tensor:
     return padded[each, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
 
 
-def seen_through(change: Disturbance):
+def seen_through(change: Disturbance) -> Edit:
     """Return an edit that lets D see real and generated images changed at random."""
-
-    def edit(g: Any, d: Any, random: torch.Generator) -> None:
-        d.main = nn.Sequential(Disturbed(change, random), *d.main)
-
-    return edit
-
-
-def both(change: Callable[[Any, torch.Generator], object]):
-    """Return an edit that is the same for both networks."""
-    return lambda g, d, random: [change(network, random) for network in (g, d)]
+    return edited("D", lambda layers, random: nn.Sequential(Disturbed(change, random), *layers))

@@ -5,7 +5,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcgan_utils.config import Config
 from dcgan_utils.device import autocast
 from dcgan_utils.losses import OBJECTIVES, Objective, cross_entropy, non_saturating
 from dcgan_utils.sampling import draw_latents
@@ -17,31 +16,17 @@ OBJECTIVES["least squares"] = lambda config: Objective(  # Mao et al. (2017), ar
     discriminator_loss=lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
     generator_loss=lambda fake: ((fake - 1) ** 2).mean(),
 )
-
-
-def labels_swapped(config: Config) -> Objective:
-    """Return the usual objective, but D is told that real images are generated ones."""
-    return replace(
-        non_saturating(config),
-        discriminator_loss=lambda real, fake: cross_entropy(real, 0.0) + cross_entropy(fake, 1.0),
-    )
-
-
-OBJECTIVES["labels swapped"] = labels_swapped
-
-
-def naive_logarithm(config: Config) -> Objective:
-    """Return the usual objective with the logarithm taken of the sigmoid, as it is on paper."""
-    return replace(
-        non_saturating(config),
-        discriminator_loss=lambda real, fake: (
-            -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean()
-        ),
-        generator_loss=lambda fake: -fake.sigmoid().log().mean(),
-    )
-
-
-OBJECTIVES["naive logarithm"] = naive_logarithm
+OBJECTIVES["labels swapped"] = lambda config: replace(  # D is told that real is generated
+    non_saturating(config),
+    discriminator_loss=lambda real, fake: cross_entropy(real, 0.0) + cross_entropy(fake, 1.0),
+)
+OBJECTIVES["naive logarithm"] = lambda config: replace(  # of the sigmoid, as it is on paper
+    non_saturating(config),
+    discriminator_loss=lambda real, fake: (
+        -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean()
+    ),
+    generator_loss=lambda fake: -fake.sigmoid().log().mean(),
+)
 
 
 class OwnStep(Training):
@@ -70,6 +55,8 @@ class OwnStep(Training):
 class OneBatch(OwnStep):
     """D sees real and generated images in one batch, so that batch norm mixes them."""
 
+    mixes_for_g = True
+
     def train_step(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Take one step."""
         with autocast(self.device, self.precision):
@@ -79,22 +66,17 @@ class OneBatch(OwnStep):
         loss_d = self.objective.discriminator_loss(d_real, d_fake)
         self.descend(loss_d, "discriminator")
         with autocast(self.device, self.precision):
-            after = self.judge_for_g(real, fake).float()
+            seen = torch.cat([real, fake]) if self.mixes_for_g else fake
+            after = self.discriminator(seen)[-len(fake) :].float()
         loss_g = self.objective.generator_loss(after)
         self.descend(loss_g, "generator")
         return self.done(loss_d, loss_g, d_real, d_fake, after), real, fake
-
-    def judge_for_g(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return D's logits of the generated images in G's step."""
-        return self.discriminator(torch.cat([real, fake])).chunk(2)[1]
 
 
 class OneBatchForD(OneBatch):
     """Only D's step mixes the images; G's shows D a batch that is all generated."""
 
-    def judge_for_g(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return D's logits of the generated images in G's step."""
-        return self.discriminator(fake)
+    mixes_for_g = False
 
 
 class NoDetach(OwnStep):

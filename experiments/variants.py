@@ -1,10 +1,9 @@
 """The recipe with one thing changed: each rule of the paper broken, each number replaced.
 
-Every change is a setting, an objective, or an edit of a few lines to the two networks; notebook 07
-shows the same lines. The study `rules` trains and judges them.
+A change is a setting, an objective, or an edit of the two networks. The study `rules` trains them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
 
 from . import network_edits as edits
+from .network_edits import Edit, edited, exchanged
 from .training_variants import EvalFrom200, NoDetach, OneBatch, OneBatchForD
 
 # Half of the classroom preset, and the paper's numbers at its size. Both have an average, which
@@ -39,7 +39,7 @@ class Variant:
     name: str
     rule: str  # what it asks about
     settings: Mapping[str, Any] = field(default_factory=dict)
-    edit: Callable[[Any, Any, torch.Generator], object] = lambda g, d, random: None  # in place
+    edit: Edit = lambda g, d, random: None  # in place
     training: type[Training] = Training
 
 
@@ -47,34 +47,51 @@ POOLING, CONNECTED = "1. no pooling", "2. no fully connected layers"
 NORM, ACTIVATIONS = "3. batch norm", "4. activations"
 LOSS, WEIGHTS, NUMBERS, BUGS = "the loss", "initial weights", "numbers", "usual bugs"
 
+
+def hidden(network: str, units: int, norm: bool, he: bool = False) -> Variant:
+    """Return rule 2 broken once more: by other units, batch norm after them or not, He weights."""
+    name = f"{units:,} units in {network}, {'norm' if norm else 'no norm'}{', He' * he}"
+    change = edits.hidden_in_g if network == "G" else edits.hidden_in_d
+    return Variant(name, CONNECTED, edit=edited(network, change, units, norm, he))
+
+
+UNITS = [
+    *(hidden("D", *how) for how in ((128, True), (400, True), (1024, False), (1024, True))),
+    *(hidden("G", *how) for how in ((100, False), (400, True), (1024, False), (1024, True))),
+    *(hidden("G", units, norm=True, he=True) for units in (100, 1024)),
+]
 VARIANTS = [
     Variant("as it is", "the recipe"),
-    Variant("max pooling in D", POOLING, edit=edits.layers_of("D", edits.pooled, nn.MaxPool2d)),
-    Variant("average pooling in D", POOLING, edit=edits.layers_of("D", edits.pooled, nn.AvgPool2d)),
-    Variant("repeated pixels in G", POOLING, edit=edits.layers_of("G", edits.enlarged)),
-    Variant("hidden layer in D", CONNECTED, edit=edits.layers_of("D", edits.hidden_in_d)),
-    Variant("hidden layer in G", CONNECTED, edit=edits.layers_of("G", edits.hidden_in_g)),
-    Variant("no batch norm in G", NORM, edit=edits.layers_of("G", edits.without_norm)),
-    Variant("no batch norm in D", NORM, edit=edits.layers_of("D", edits.without_norm)),
-    Variant("no batch norm", NORM, edit=edits.layers_of("GD", edits.without_norm)),
-    Variant("layer norm in both", NORM, edit=edits.layers_of("GD", edits.layer_norm)),
-    Variant("batch norm at G's output", NORM, edit=edits.layers_of("G", edits.norm_at_end)),
-    Variant("batch norm at D's input", NORM, edit=edits.layers_of("D", edits.norm_at_start)),
-    Variant("real and fake in one batch", NORM, training=OneBatch),
-    Variant("ReLU in D", ACTIVATIONS, edit=edits.activation("D", nn.LeakyReLU, nn.ReLU)),
+    Variant("max pooling in D", POOLING, edit=edits.pooled_by(nn.MaxPool2d)),
+    Variant("average pooling in D", POOLING, edit=edits.pooled_by(nn.AvgPool2d)),
     Variant(
-        "LeakyReLU in G",
-        ACTIVATIONS,
-        edit=edits.activation("G", nn.ReLU, lambda: nn.LeakyReLU(0.2)),
+        "repeated pixels in G", POOLING, edit=exchanged("G", nn.ConvTranspose2d, edits.enlarged)
     ),
-    Variant("sigmoid inside G", ACTIVATIONS, edit=edits.activation("G", nn.ReLU, nn.Sigmoid)),
+    Variant("hidden layer in D", CONNECTED, edit=edited("D", edits.hidden_in_d, 128, False)),
+    Variant("hidden layer in G", CONNECTED, edit=edited("G", edits.hidden_in_g, 100, True)),
+    *UNITS,
+    Variant("no batch norm in G", NORM, edit=edited("G", edits.without_norm)),
+    Variant("no batch norm in D", NORM, edit=edited("D", edits.without_norm)),
+    Variant("no batch norm", NORM, edit=edited("GD", edits.without_norm)),
+    Variant("no batch norm in G, He", NORM, edit=edited("G", edits.without_norm, True)),
+    Variant("no batch norm in D, He", NORM, edit=edited("D", edits.without_norm, True)),
+    Variant("no batch norm, He", NORM, edit=edited("GD", edits.without_norm, True)),
+    Variant("layer norm in both", NORM, edit=exchanged("GD", nn.BatchNorm2d, edits.layer_norm)),
+    Variant("batch norm at G's output", NORM, edit=edited("G", edits.norm_at_end)),
+    Variant("batch norm at D's input", NORM, edit=edited("D", edits.norm_at_start)),
+    Variant("real and fake in one batch", NORM, training=OneBatch),
+    Variant("ReLU in D", ACTIVATIONS, edit=exchanged("D", nn.LeakyReLU, lambda _: nn.ReLU())),
+    Variant(
+        "LeakyReLU in G", ACTIVATIONS, edit=exchanged("G", nn.ReLU, lambda _: nn.LeakyReLU(0.2))
+    ),
+    Variant("sigmoid inside G", ACTIVATIONS, edit=exchanged("G", nn.ReLU, lambda _: nn.Sigmoid())),
     Variant("Tanh, data in [0, 1]", ACTIVATIONS, edit=edits.in_range(0.0, 1.0)),
-    Variant("sigmoid, data in [0, 1]", ACTIVATIONS, edit=edits.sigmoid_end),
+    Variant("sigmoid, data in [0, 1]", ACTIVATIONS, edit=edits.in_range(0.0, 1.0, nn.Sigmoid)),
     Variant("saturating loss", LOSS, {"objective": "saturating"}),
     Variant("least squares", LOSS, {"objective": "least squares"}),
-    Variant("PyTorch's initial weights", WEIGHTS, edit=edits.both(edits.pytorch_weights)),
+    Variant("PyTorch's initial weights", WEIGHTS, edit=edited("GD", edits.pytorch_weights)),
     Variant("variance 0.02", WEIGHTS, {"initial_std": 0.02**0.5}),
-    Variant("γ around 0", WEIGHTS, edit=edits.both(edits.gamma_around_zero)),
+    Variant("γ around 0", WEIGHTS, edit=edited("GD", edits.gamma_around_zero)),
     Variant("β₁ 0.9", NUMBERS, {"beta1": 0.9}),
     Variant("rate × 4", NUMBERS, {"learning_rate": 4.0}),  # a factor: see `config_of`
     Variant("rate ÷ 4", NUMBERS, {"learning_rate": 0.25}),
@@ -88,48 +105,35 @@ VARIANTS = [
 ]
 
 FURTHER = [  # what other notebooks ask, trained as the others are
+    Variant("global average pooling in D", CONNECTED, edit=edited("D", edits.averaged_maps)),
     Variant(
-        "global average pooling in D", CONNECTED, edit=edits.layers_of("D", edits.averaged_maps)
+        "batch norm over halves", NORM, edit=exchanged("GD", nn.BatchNorm2d, edits.over_halves)
     ),
-    Variant("batch norm over halves", NORM, edit=edits.layers_of("GD", edits.half_batches)),
     Variant("one batch, D's step only", NORM, training=OneBatchForD),
 ]
 
 # From the published recipe to the fast one, a change at a time, in two orders that meet at the
 # end. A batch of 32 takes about a third of the time of one of 128, and gets three times the steps.
-SHORTER = {"batch_size": 32, "steps": 6300}
+RATE, Z, BIAS = {"learning_rate": 25.0}, {"latent": None}, {"first_bias": True}
+BATCH = {"batch_size": 32, "steps": 6300}
 LADDER = [
     Variant("published", "both orders"),
-    Variant("rate", "rate first", {"learning_rate": 25.0}),
-    Variant("rate, batch", "rate first", {"learning_rate": 25.0} | SHORTER),
-    Variant("rate, batch, z", "rate first", {"learning_rate": 25.0, "latent": None} | SHORTER),
-    Variant("z", "rate last", {"latent": None}),
-    Variant("z, bias", "rate last", {"latent": None, "first_bias": True}),
-    Variant("z, bias, batch", "rate last", {"latent": None, "first_bias": True} | SHORTER),
-    Variant(
-        "rate, batch, z, bias",
-        "both orders",
-        {"learning_rate": 25.0, "latent": None, "first_bias": True} | SHORTER,
-    ),
+    Variant("rate", "rate first", RATE),
+    Variant("rate, batch", "rate first", RATE | BATCH),
+    Variant("rate, batch, z", "rate first", RATE | BATCH | Z),
+    Variant("z", "rate last", Z),
+    Variant("z, bias", "rate last", Z | BIAS),
+    Variant("z, bias, batch", "rate last", Z | BIAS | BATCH),
+    Variant("rate, batch, z, bias", "both orders", RATE | BATCH | Z | BIAS),
 ]
 BY_NAME = {variant.name: variant for variant in [*VARIANTS, *FURTHER, *LADDER]}
-FROM_PUBLISHED = [  # the four rules, the loss and numbers, at the paper's own rate
-    "as it is",
-    "max pooling in D",
-    "repeated pixels in G",
-    "hidden layer in D",
-    "hidden layer in G",
-    "no batch norm in G",
-    "no batch norm in D",
-    "no batch norm",
-    "ReLU in D",
-    "LeakyReLU in G",
-    "saturating loss",
-    "least squares",
-    "PyTorch's initial weights",
-    "β₁ 0.9",
-    "mean 0.1307, std 0.3081",
-]
+FROM_PUBLISHED = (  # the four rules, the loss and numbers, at the paper's own rate
+    *("as it is", "max pooling in D", "repeated pixels in G"),
+    *("hidden layer in D", "hidden layer in G"),
+    *("no batch norm in G", "no batch norm in D", "no batch norm"),
+    *("ReLU in D", "LeakyReLU in G", "saturating loss", "least squares"),
+    *("PyTorch's initial weights", "β₁ 0.9", "mean 0.1307, std 0.3081"),
+)
 PARTS = {  # of the plan of the study `rules`: what each base is changed by
     "fast": [*VARIANTS, *FURTHER],
     "ladder": LADDER,

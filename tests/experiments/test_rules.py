@@ -9,12 +9,11 @@ from torch import nn
 
 from dcgan_utils.config import preset
 from dcgan_utils.data import Images
-from dcgan_utils.networks import new_networks
 from dcgan_utils.training import Training
-from experiments import network_edits, store
+from experiments import store
 from experiments.measures import has_collapsed
 from experiments.studies import rules
-from experiments.variants import BASES, BY_NAME, FAST, LADDER, PARTS, config_of, new_training
+from experiments.variants import BASES, BY_NAME, FAST, LADDER, PARTS, UNITS, config_of, new_training
 
 SMALL = {"width": 4, "batch_size": 8, "steps": 3, "precision": "float32", "device": "cpu"}
 every_variant = pytest.mark.parametrize("name", [v.name for v in PARTS["fast"]])
@@ -71,14 +70,31 @@ def test_pooling_and_repeating_keep_sizes_and_parameters(name):
 
 def test_average_pooling_is_a_strided_convolution():
     """With a kernel of stride 1 that is padded as the edit pads: a worked oracle."""
-    random = torch.Generator().manual_seed(0)
-    discriminator = new_networks(preset("classroom", width=4), 1, 10, random)[1]
-    first = network_edits.pooled(discriminator.main, nn.AvgPool2d)[0]
-    x = torch.randn(2, 1, 8, 8, generator=random)
+    first, plain = (small(n).discriminator.main[0] for n in ("average pooling in D", "as it is"))
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     padded = nn.functional.pad(x, (1, 2, 1, 2))  # "same" for a kernel of 4
-    whole = nn.functional.conv2d(padded, discriminator.main[0].weight, discriminator.main[0].bias)
+    whole = nn.functional.conv2d(padded, plain.weight, plain.bias)
     parts = [whole[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
     torch.testing.assert_close(first(x), sum(parts) / 4)
+
+
+@pytest.mark.parametrize("variant", UNITS, ids=lambda variant: variant.name)
+def test_hidden_layers_have_the_units_that_the_name_says(variant):
+    units, _, _, network, norm = variant.name.replace(",", "").split(" ", 4)
+    main = getattr(small(variant.name), "generator" if network == "G" else "discriminator").main
+    assert int(units) in [layer.out_features for layer in main if isinstance(layer, nn.Linear)]
+    normed = [isinstance(layer, nn.BatchNorm1d) for layer in main]
+    assert sum(normed) == norm.startswith("norm")
+
+
+def test_he_weights_keep_the_size_of_signals():
+    random = torch.Generator().manual_seed(0)
+    for network, shape in (("generator", (64, 100, 1, 1)), ("discriminator", (64, 1, 32, 32))):
+        x, sizes = torch.randn(shape, generator=random), []
+        for name in ("no batch norm", "no batch norm, He"):
+            run = small(name, width=32)
+            sizes.append(getattr(run, network).main[:-2](x.clone()).std().item())
+        assert sizes[0] < 0.2 < 0.5 < sizes[1] < 2
 
 
 def test_global_average_pooling_is_a_last_convolution_with_equal_weights():
@@ -89,23 +105,19 @@ def test_global_average_pooling_is_a_last_convolution_with_equal_weights():
     torch.testing.assert_close(discriminator(x), logits.flatten())
 
 
-@pytest.mark.parametrize(
-    "name, in_g, in_d",
-    [
-        ("no batch norm in G", 0, 2),
-        ("no batch norm in D", 3, 0),
-        ("layer norm in both", 0, 0),
-        ("batch norm at G's output", 4, 2),
-        ("batch norm at D's input", 3, 3),
-    ],
-)
-def test_batch_norms(name, in_g, in_d):
-    training = small(name)
-    networks = (training.generator, training.discriminator)
-    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) for network in networks]
-    assert norms == [in_g, in_d]
-    biases = sum(key.endswith("bias") for key in training.generator.state_dict())
-    assert biases == (4 if name == "batch norm at G's output" else 3)  # β, or in its place
+def test_batch_norms():
+    expected = {  # in G, in D; β or what is in its place, in G
+        "no batch norm in G": (0, 2, 3),
+        "no batch norm in D": (3, 0, 3),
+        "layer norm in both": (0, 0, 3),
+        "batch norm at G's output": (4, 2, 4),
+        "batch norm at D's input": (3, 3, 3),
+    }
+    for name, counts in expected.items():
+        g, d = small(name).generator, small(name).discriminator
+        norms = [sum(isinstance(m, nn.BatchNorm2d) for m in n.modules()) for n in (g, d)]
+        biases = sum(key.endswith("bias") for key in g.state_dict())
+        assert (*norms, biases) == counts
 
 
 def test_layer_norm_looks_at_one_image():
@@ -114,22 +126,17 @@ def test_layer_norm_looks_at_one_image():
     torch.testing.assert_close(generator(z)[:1], generator(z[:1]))
 
 
-@pytest.mark.parametrize(
-    "name, least, most",
-    [
-        ("sigmoid, data in [0, 1]", 0.0, 1.0),
-        ("Tanh, data in [0, 1]", 0.0, 1.0),
-        ("mean 0.1307, std 0.3081", -0.1307 / 0.3081, (1 - 0.1307) / 0.3081),
-    ],
-)
-def test_d_sees_the_range_that_the_name_says(name, least, most):
-    training = small(name)
-    shown = training.discriminator.main[0](torch.tensor([-1.0, 1.0]))
-    torch.testing.assert_close(shown, torch.tensor([least, most]))
+def test_d_sees_the_range_that_the_name_says():
+    ranges = {"sigmoid, data in [0, 1]": (0.0, 1.0), "Tanh, data in [0, 1]": (0.0, 1.0)}
+    ranges["mean 0.1307, std 0.3081"] = -0.1307 / 0.3081, (1 - 0.1307) / 0.3081
     z = torch.randn(8, 100, generator=torch.Generator().manual_seed(0))
-    made = training.generator.main[:-1](z[:, :, None, None])  # before it is brought to [-1, 1]
-    fake = training.discriminator.main[0](training.generator(z))
-    torch.testing.assert_close(fake, made, rtol=1e-4, atol=1e-5)  # D sees what G made
+    for name, ends in ranges.items():
+        training = small(name)
+        shown = training.discriminator.main[0](torch.tensor([-1.0, 1.0]))
+        torch.testing.assert_close(shown, torch.tensor(ends))
+        made = training.generator.main[:-1](z[:, :, None, None])  # before it is in [-1, 1]
+        fake = training.discriminator.main[0](training.generator(z))
+        torch.testing.assert_close(fake, made, rtol=1e-4, atol=1e-5)  # D sees what G made
 
 
 def test_initial_weights():
@@ -200,6 +207,7 @@ def test_a_distance_no_longer_falls_after_three_in_vain():
 
 
 def test_every_run_has_a_picture_of_its_own():
+    assert len(rules.PLAN) == 3 * sum(map(len, PARTS.values())) + 17 + 2  # further seeds
     names = {rules.picture_of(**key) for key in rules.PLAN}
     assert len(names) == len(rules.PLAN) and all(map(str.isascii, names))
 
@@ -227,4 +235,4 @@ def test_a_run_that_diverges_is_a_row(monkeypatch):
     monkeypatch.setattr(rules, "SAMPLES", 40)
     found = rules.execute({"variant": "no batch norm", "base": "fast", "seed": "0"})
     (row,) = found.rows["rules"]
-    assert row["note"].startswith("diverged") and row["collapsed"] == row["raw_collapsed"] == 1
+    assert row["note"].startswith("diverged") and row["collapsed"] == row["raw_collapsed"] == "1"
