@@ -46,8 +46,7 @@ def report() -> None:
         for name, picture in study.figures().items():
             write_file(ROOT / "figures" / f"{name}.png", picture)
     for page in (ROOT / "RESULTS.md", ROOT / "experiments" / "README.md"):
-        text = store.fill(page.read_text(encoding="utf-8"), tables)
-        write_file(page, text.encode())
+        write_file(page, store.fill(page.read_text(encoding="utf-8"), tables).encode())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,7 +8,6 @@ from dcgan_utils.data import load_images
 from dcgan_utils.sampling import sample_new
 from dcgan_utils.training import Training
 
-ALIKE, ONE_CLASS = 0.5, 0.5  # what counts as collapsed: see `has_collapsed`
 KEYS = ("distance", "top_probability", "rarest", "most_frequent", "precision", "recall")
 
 
@@ -37,4 +36,4 @@ def has_collapsed(samples_variety: float, real_variety: float, most_frequent: fl
     deviation over the images, averaged over the pixels), or if more than half of them are of one
     class for the judge.
     """
-    return samples_variety < ALIKE * real_variety or most_frequent > ONE_CLASS
+    return samples_variety < 0.5 * real_variety or most_frequent > 0.5

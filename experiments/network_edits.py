@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Disturbance = Callable[[Tensor, torch.Generator], Tensor]  # draws from a generator on the CPU
 Edit = Callable[[Any, Any, torch.Generator], object]  # of G and D; draws from the generator
 Layers = Any  # nn.Sequential, whose elements the type checker takes for modules of no known kind
 
@@ -187,7 +186,7 @@ def in_range(mean: float, std: float, end: type[nn.Module] = nn.Tanh) -> Edit:
 class Disturbed(nn.Module):
     """Changes images at random, as long as the network is in training."""
 
-    def __init__(self, change: Disturbance, random: torch.Generator):
+    def __init__(self, change: Callable[..., Tensor], random: torch.Generator):
         super().__init__()
         self.change, self.random = change, random
 
@@ -210,6 +209,6 @@ def shift(x: Tensor, random: torch.Generator, most: int = 3) -> Tensor:
     return padded[each, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
 
 
-def seen_through(change: Disturbance) -> Edit:
+def seen_through(change: Callable[..., Tensor]) -> Edit:
     """Return an edit that lets D see real and generated images changed at random."""
     return edited("D", lambda layers, random: nn.Sequential(Disturbed(change, random), *layers))

@@ -128,9 +128,8 @@ LADDER = [
 ]
 BY_NAME = {variant.name: variant for variant in [*VARIANTS, *FURTHER, *LADDER]}
 FROM_PUBLISHED = (  # the four rules, the loss and numbers, at the paper's own rate
-    *("as it is", "max pooling in D", "repeated pixels in G"),
-    *("hidden layer in D", "hidden layer in G"),
-    *("no batch norm in G", "no batch norm in D", "no batch norm"),
+    *("as it is", "max pooling in D", "repeated pixels in G", "hidden layer in D"),
+    *("hidden layer in G", "no batch norm in G", "no batch norm in D", "no batch norm"),
     *("ReLU in D", "LeakyReLU in G", "saturating loss", "least squares"),
     *("PyTorch's initial weights", "β₁ 0.9", "mean 0.1307, std 0.3081"),
 )

@@ -4,12 +4,9 @@ Trains every variant from the fast recipe, the ladder from the published recipe 
 some variants from the published recipe, with three seeds each, the fast recipe itself with twenty;
 and the published recipe with five, until its distance no longer falls.
 
-  results/rules.csv         how each run ended
-  results/rules_course.csv  the first judge's metrics on the way; some rows have the distances only
-  results/rules/            32 samples at the end of each run, drawn by the average
+rules_course.csv has the first judge's metrics on the way, results/rules/ 32 samples of each run.
 """
 
-import functools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -103,8 +100,9 @@ def execute(key: Key) -> Result:
     return Result(rows, {picture_of(**key): picture})
 
 
-def lines_of(rows: Sequence[Row], base: str) -> list[list[str]]:
+def lines_of(rows: Sequence[Row]) -> list[list[str]]:
     """Return the cells of one part's table, a line for each variant."""
+    base = rows[0]["base"]
     head = ["rule", "change", "seeds", "distance", "without the average"]
     head += ["second judge, × the recipe", "top probability", "precision", "recall"]
     lines = [[*head, "collapsed", "seconds"]]
@@ -125,12 +123,11 @@ def lines_of(rows: Sequence[Row], base: str) -> list[list[str]]:
 
 def tables() -> dict[str, str]:
     """Return each part's table by name."""
-    tables = {}
-    for base in PARTS:
-        own = select(store.read("rules"), base=base)
-        name = f"rules_{base.replace(' ', '_')}"
-        tables[name] = store.table(own, functools.partial(lines_of, base=base))
-    return tables
+    rows = store.read("rules")
+    return {
+        f"rules_{base.replace(' ', '_')}": store.table(select(rows, base=base), lines_of)
+        for base in PARTS
+    }
 
 
 @plots.in_style
