@@ -75,9 +75,7 @@ def test_a_folder_made_at_the_same_moment_is_left_alone(tmp_path, new_training, 
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_no_run_and_other_data_are_refused_and_another_environment_is_told(finished, tmp_path):
-    with pytest.raises(UserError, match="not a run folder"):
-        several.reopen(tmp_path)
+def test_other_data_are_refused_and_another_environment_is_told(finished, tmp_path):
     state = files.load(finished[0] / "checkpoint.pt")
     files.save(tmp_path / "checkpoint.pt", state | {"data": "MNIST, 60000 images"})
     with pytest.raises(UserError, match="MNIST, 60000.*embedded digits"):
