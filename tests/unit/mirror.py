@@ -87,10 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") -> Path:
-    """Put files where a data set lies below a data root; return that folder."""
+def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") -> None:
+    """Put files where a data set lies below a data root."""
     raw = root / dataset / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (raw / name).write_bytes(content)
-    return raw
