@@ -180,13 +180,8 @@ assert state() == before
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(dcgan_utils.__path__, "dcgan_utils.")
-    if not module.name.endswith("__main__")
-]
-
-
 def test_docstring_examples_are_true():
-    results = [doctest.testmod(importlib.import_module(name)) for name in MODULES]
+    names = [module.name for module in pkgutil.walk_packages(dcgan_utils.__path__, "dcgan_utils.")]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+    results = [doctest.testmod(module) for module in modules]
     assert sum(result.attempted for result in results) and not any(r.failed for r in results)

@@ -41,8 +41,8 @@ def replace_mnist(monkeypatch, *mirrors: str) -> None:
 class Mirror(ThreadingHTTPServer):
     """Serve files by name while the `with` block runs.
 
-    `behavior` is "complete", "truncated" (half of each file, then the end), "forbidden" (403) or
-    "stalled" (half of each file, then silence).
+    `behavior` is "complete", "truncated" (half of each file, then the end) or "stalled" (half of
+    each file, then silence).
     """
 
     daemon_threads, block_on_close = True, False
@@ -69,8 +69,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         mirror, name = self.server, self.path.lstrip("/")
         mirror.requests.append(name)
-        if mirror.behavior == "forbidden" or name not in mirror.files:
-            self.send_error(403 if mirror.behavior == "forbidden" else 404)
+        if name not in mirror.files:
+            self.send_error(404)
         else:
             body = mirror.files[name]
             self.send_response(200)
@@ -87,10 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") -> Path:
-    """Put files where a data set lies below a data root; return that folder."""
+def put(root: Path, files: dict[str, bytes] = UNPACKED, dataset: str = "MNIST") -> None:
+    """Put files where a data set lies below a data root."""
     raw = root / dataset / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (raw / name).write_bytes(content)
-    return raw

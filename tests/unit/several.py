@@ -17,7 +17,6 @@ import pytest
 import torch
 
 from dcgan_utils import device, files, runs
-from dcgan_utils.config import preset
 from dcgan_utils.data import load_images
 from dcgan_utils.training import Training
 
@@ -44,17 +43,6 @@ def complete(training, folder: Path) -> dict:
 def reopen(folder: Path, **options) -> Training:
     """Return a run as of its last checkpoint."""
     return runs.load_training(runs.checkpoint_of(folder), **options)
-
-
-def train_or_resume(folder: Path, **changes) -> None:
-    """Do what the commands do, with a checkpoint at every step."""
-    if folder.exists():
-        training = reopen(folder)
-    else:
-        config = preset("smoke", data="embedded", device="cpu", checkpoint_every=1, **changes)
-        training = training_of(config)
-        runs.create(training, folder)
-    complete(training, folder)
 
 
 def wait_for(path: Path, is_alive: Callable[[], object], seconds: float = 120) -> None:

@@ -147,8 +147,6 @@ def test_an_unknown_setting_is_named_with_what_is_meant():
 
 
 def test_the_later_word_on_the_length_wins():
-    assert preset("classroom").steps is not None
-    assert preset("classroom", epochs=10).steps is None
     assert preset("classroom", epochs=10, steps=7).steps == 7
     assert preset("classroom", learning_rate=1).learning_rate == 1, "an integer serves as well"
 

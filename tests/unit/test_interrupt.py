@@ -1,13 +1,10 @@
 """Signals: a run ends between two steps, keeps what it has, and goes on as if nothing had been."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
-from several import assert_identical, complete, raise_in_step, reopen, state_of, wait_for
+from several import assert_identical, raise_in_step, state_of
 
-from dcgan_utils import files, runs
 from dcgan_utils.training import StoppedBetweenSteps
 
 if not hasattr(signal, "SIGKILL"):
@@ -57,28 +54,3 @@ def test_a_signal_that_is_ignored_or_handled_outside_python_is_left(new_training
     monkeypatch.setattr(signal, "getsignal", lambda number: None)
     monkeypatch.setattr(signal, "signal", lambda *given: pytest.fail("it was replaced"))
     assert new_training(steps=2).run() is True
-
-
-def test_a_stopped_run_saves_this_moment(tmp_path, new_training):
-    training = new_training(steps=12)
-    folder = runs.create(training, tmp_path / "run")
-    raise_in_step(training, 7, signal.SIGINT)
-    with pytest.raises(StoppedBetweenSteps):
-        complete(training, folder)
-    assert files.load(folder / runs.CHECKPOINT)["step"] == 8
-    assert not (folder / "summary.json").exists(), "it is not finished"
-    assert reopen(folder).step == 8
-
-
-@pytest.mark.slow
-def test_the_command_says_how_to_go_on(tmp_path):
-    command = [sys.executable, "-m", "dcgan_utils", "train", "--preset", "smoke", "--out"]
-    command += ["my run", "--data", "embedded", "--steps", "100000"]
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, cwd=tmp_path, **pipes, text=True)
-    wait_for(tmp_path / "my run" / "metrics.csv", lambda: process.poll() is None)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in said
-    step = files.load(tmp_path / "my run" / runs.CHECKPOINT)["step"]
-    assert f"Stopped at step {step}." in said and "dcgan_utils resume 'my run'" in said

@@ -1,7 +1,6 @@
 """One run by two processes: what they compute, and how they begin, stop and fail together."""
 
 import datetime
-import re
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import torch
 
 from dcgan_utils import device, files, runs
 from dcgan_utils.__main__ import main
-from dcgan_utils.config import preset
 from dcgan_utils.sampling import draw_latents
 from dcgan_utils.training import StoppedBetweenSteps
 
@@ -22,10 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not several.FORKS, reason="Windows has no fork server and no SIGKILL"),
 ]
-
-
-def settings(**changes):
-    return preset("smoke", **{"data": "embedded", "device": "cpu", **changes})
 
 
 def steps_of(config, count):
@@ -63,8 +57,8 @@ def by_hand(config, count):
     return alone.state_dict() | {"rows": torch.stack(rows).double()}
 
 
-def test_the_steps_are_those_of_one_process_that_averages_over_the_halves(tmp_path):
-    config = settings(real_label=0.9, average=0.9)
+def test_the_steps_are_those_of_one_process_that_averages_over_the_halves(tmp_path, smoke):
+    config = smoke(real_label=0.9, average=0.9)
     both = several.Several(tmp_path / "all", several.join_and, steps_of, config, 4)
     first, second = both.results()
     expected = by_hand(config, 4)
@@ -102,7 +96,7 @@ def test_the_command_trains_and_one_process_writes_and_speaks(tmp_path):
     assert several.complete(training, folder)["processes"] == 1
 
 
-def prepare():
+def prepare(config):
     """Let the first process prepare for longer than the time-out of silence, then train a step."""
     plain = device.dist.init_process_group
     device.dist.init_process_group = lambda timeout: plain(timeout=datetime.timedelta(seconds=2))
@@ -112,21 +106,23 @@ def prepare():
             if device.rank() == 0:
                 time.sleep(3)
             ended = time.monotonic()
-        several.training_of(settings()).run(steps=1)
+        several.training_of(config).run(steps=1)
     threads = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
     return {"began": began, "ended": ended, "threads": threads}
 
 
-def test_the_others_wait_as_long_as_the_first_prepares_and_no_thread_outlives_the_group(tmp_path):
+def test_the_others_wait_as_long_as_the_first_prepares_and_no_thread_outlives_the_group(
+    tmp_path, smoke
+):
     """One that still has a tensor when Python ends aborts the process, now and then."""
-    first, second = several.Several(tmp_path / "out", prepare).results()
+    first, second = several.Several(tmp_path / "out", prepare, smoke()).results()
     assert second["began"] >= first["ended"]
     assert not [name for name in first["threads"] + second["threads"] if "gloo" in name]
 
 
-def stop_the_second(folder):
+def stop_the_second(config, folder):
     """Train; the second process gets a signal in its eighth step."""
-    training = several.training_of(settings(steps=1000))
+    training = several.training_of(config)
     runs.create(training, folder)
     if device.rank() == 1:
         several.raise_in_step(training, 7, signal.SIGINT)
@@ -135,10 +131,10 @@ def stop_the_second(folder):
     return {"step": training.step}
 
 
-def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
+def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path, smoke):
     folder = tmp_path / "run"
-    steps = several.Several(tmp_path / "out", several.join_and, stop_the_second, folder).results()
-    assert steps == [{"step": 8}] * 2
+    work = several.join_and, stop_the_second, smoke(steps=1000), folder
+    assert several.Several(tmp_path / "out", *work).results() == [{"step": 8}] * 2
     assert files.load(folder / runs.CHECKPOINT)["step"] == 8
 
 
@@ -154,20 +150,31 @@ def test_a_process_that_dies_takes_the_other_down_with_one_line(tmp_path):
     assert several.reopen(folder, notice=lambda said: None).step > 0
 
 
-def test_ctrl_c_of_torchrun_ends_between_two_steps(tmp_path):
-    folder = tmp_path / "run"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "dcgan_utils", *SMOKE, "--steps", "100000", "--out", str(folder)]
+ALONE = ["-m", "dcgan_utils"]
+BOTH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *ALONE]
+
+
+@pytest.mark.parametrize(
+    ("start", "number", "again"),
+    [(ALONE, signal.SIGTERM, "python"), (BOTH, signal.SIGINT, "torchrun --nproc-per-node=2")],
+)
+def test_a_signal_ends_the_command_between_two_steps(tmp_path, start, number, again):
+    """It says how to go on, in one process as in two."""
+    folder = tmp_path / "my run"
+    command = [sys.executable, *start, *SMOKE, "--steps", "100000", "--out", str(folder)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     process = subprocess.Popen(command, **pipes, text=True)
     try:
         several.wait_for(folder / "metrics.csv", lambda: process.poll() is None)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said, _ = process.communicate(timeout=60)
     finally:
         process.terminate()
         process.wait()
-    assert process.returncode != 0
+    if start == ALONE:  # torchrun has an exit status and tracebacks of its own
+        assert process.returncode == 130 and "Traceback" not in said
+    assert process.returncode != 0 and not (folder / "summary.json").exists()
     step = files.load(folder / runs.CHECKPOINT)["step"]
     assert said.count("Training on") == said.count("Stopped at step") == 1, said
-    assert re.search(f"Stopped at step {step}. To go on: torchrun .*nproc-per-node=2", said), said
+    last = f"Stopped at step {step}. To go on: {again} -m dcgan_utils resume '{folder}'"
+    assert last in said, said

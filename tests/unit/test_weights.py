@@ -35,13 +35,11 @@ def tutorial_discriminator(ndf=4):
     return tutorial(*layers)
 
 
-@pytest.mark.parametrize("parallel", [False, True])
-def test_weights_go_to_the_tutorials_program_and_back(tmp_path, parallel):
+def test_weights_go_to_the_tutorials_program_and_back(tmp_path):
     z, images = torch.randn(4, 100, 1, 1), torch.rand(4, 1, 64, 64) * 2 - 1
     theirs_g, theirs_d = tutorial_generator(), tutorial_discriminator()
     for name, network in (("G.pth", theirs_g), ("D.pth", theirs_d)):
-        saved = nn.DataParallel(network) if parallel else network
-        torch.save(saved.state_dict(), tmp_path / name)
+        torch.save(network.state_dict(), tmp_path / name)
     ours_g = load_generator(tmp_path / "G.pth")
     ours_d = load_discriminator(tmp_path / "D.pth")
     assert torch.allclose(ours_g(z), theirs_g(z), atol=1e-5)
@@ -101,6 +99,7 @@ ODD = {
     "NaN": CONDITIONAL | {"main.0.weight": CONDITIONAL["main.0.weight"] * torch.nan},
     "sparse": CONDITIONAL | {"main.0.weight": CONDITIONAL["main.0.weight"].to_sparse()},
     "no values": CONDITIONAL | {"main.0.weight": CONDITIONAL["main.0.weight"].to("meta")},
+    "a layer too small": CONDITIONAL | {"main.4.bias": torch.zeros(3)},
     "another network": Discriminator(16, 1, 4).state_dict(),
 } | {
     f"{classes} classes": CONDITIONAL | {"number_of_classes": torch.tensor(classes)}
@@ -113,12 +112,6 @@ def test_odd_files_are_refused_by_name(tmp_path, kind):
     torch.save(ODD[kind], tmp_path / "G.pth")
     with pytest.raises(UserError, match=r"G\.pth"):
         load_generator(tmp_path / "G.pth")
-
-
-def test_the_first_name_that_does_not_fit_is_said():
-    other = CONDITIONAL | {"main.4.bias": torch.zeros(3)}
-    with pytest.raises(UserError, match=r"main\.4\.bias is \(3,\), expected \(4,\)"):
-        weights.network_from_weights(other)
 
 
 def test_the_trained_networks_are_a_classroom_runs_and_draw_as_well_as_they_say():

@@ -15,7 +15,6 @@ WRONG = [
     ("9.2", (" / weights.norm()", ""), "as it is"),
     ("9.2", ("weights.norm()", "weights.norm() ** 2"), "of each number 1"),
     ("9.2", fixed_norm, "norm varies"),
-    ("9.2", ("weights.norm()", "len(weights)"), "of each number 1"),
     ("9.3", (" / slope.norm()", ""), "Divide by its norm"),
     ("9.3", ("return slope", "return -slope"), "values fall"),
     ("9.3", ("latents - latents.mean(0), values - values.mean()", "latents, values"), "constant"),

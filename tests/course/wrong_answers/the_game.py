@@ -28,7 +28,6 @@ WRONG = [
     ("0.4", ("bins if remember else bins[-1:]", "bins"), "all of them"),
     ("0.4", ("bins if remember else bins[-1:]", "bins[-1:]"), "all of them"),
     ("0.4", ("argmax", "argmin"), "where is that largest"),
-    ("0.4", ("p / (p + q)", "q / (p + q)"), "where is that largest"),
     ("0.4", ("return bins", "return [b + 1 for b in bins]"), "index of a bin"),
 ]
 SECRETS = ["p / (p + q)", "exp(", "sqrt(", "atan", "bincount"]
