@@ -33,7 +33,7 @@ def new_run(new_training, tmp_path, monkeypatch):
     "changes", [{}, {"average": 0.9, "decay": 0.5}, {"spectral_norm": True, **LABELED}, LABELED]
 )
 def test_resumed_after_any_step_ends_as_if_never_interrupted(new_run, tmp_path, changes):
-    changes |= {"steps": 8, "checkpoint_every": 4, "keep_checkpoints": 0, "batch_size": 16}
+    changes = changes | {"steps": 8, "checkpoint_every": 4, "keep_checkpoints": 0, "batch_size": 16}
     training, whole = new_run("whole", **changes)
     complete(training, whole)
     training, going_on = new_run("going on", **changes)
