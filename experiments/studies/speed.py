@@ -37,9 +37,8 @@ SETTINGS = {
 }
 RUNS = {**dict.fromkeys(SETTINGS, 5), "startup": 5, "digits": 3}  # turns, or seeds
 PLAN = [{"part": part, "run": str(run)} for part, runs in RUNS.items() for run in range(runs)]
-JUDGED = 5000  # samples
+JUDGED, LOOKS = 5000, 100  # samples; steps from one look at them to the next
 SECONDS = 10.0  # of one timing of speed
-LOOKS = 100  # steps from one look at the digits to the next
 READABLE = 0.8  # the classifier's mean top probability from which on samples count as digits
 SIZE = 4096  # of the matrices
 KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -180,7 +179,8 @@ def speed_lines(rows: list[store.Row]) -> list[list[str]]:
 def wait_lines(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of the table of waits."""
     names = {"seconds": "the first step, the program's start included"}
-    names |= {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
+    if store.select(rows, part="digits"):
+        names |= {"readable": "readable digits", "10": "a distance of 10", "end": "the end"}
     lines = [["seconds to", "runs that got there", "median"]]
     for name, words in names.items():
         found = values(rows, name)
