@@ -6,7 +6,11 @@ from torch import Tensor
 from dcgan_utils import exercises as ex
 
 CAUSES = ("no create_graph", "γ too large", "γ too small", "mean in place of sum")
-FITTING = {"A": "no create_graph", "B": "γ too large", "C": "mean in place of sum"}
+FITTING = {  # by run: the mistake, and the key of what speaks against another
+    "A": ("no create_graph", "not_constant"),
+    "B": ("γ too large", "not_flat"),
+    "C": ("mean in place of sum", "not_of_the_batch"),
+}
 
 
 @ex.exercise("13.1")
@@ -92,8 +96,8 @@ def check_pairing(function: ex.Function) -> None:
 def check_diagnosis(function: ex.Function) -> None:
     """Check exercise 13.4: which mistake in a penalty fits what three runs show."""
     answer = ex.require_parts(function(), len(FITTING), "results")
-    for (run, right), said in zip(FITTING.items(), answer):
+    for (run, (right, hint)), said in zip(FITTING.items(), answer):
         if not isinstance(said, str) or said not in CAUSES:
             raise ex.Wrong("not_listed", said=said, listed=", ".join(CAUSES))
         if said != right:
-            raise ex.Wrong(f"against_{run}", said=said)
+            raise ex.Wrong(hint, run=run, said=said)

@@ -26,4 +26,4 @@ WRONG = [
     ("13.4", lambda: ["no create_graph", "γ too large", "γ too small"], "its size decides"),
     ("13.4", lambda: ["batch norm", "γ too large", "γ too small"], "not on the list"),
 ]
-SECRETS = ["0.047", "0.88", "0.119", "create_graph=True", "normalize(", "flatten"]
+SECRETS = ["0.047", "0.119", "create_graph=True", "normalize(", "flatten"]
