@@ -82,5 +82,5 @@ def test_the_study(run, training_of, monkeypatch):
     rows = run("modern", "--only", *parts, "idea=R1", "--seeds", "0", "100")
     done = {row["part"]: row for row in rows}
     assert done["ideas"]["learning_rate"] == "0.0025" and float(done["cost"]["cost"]) > 0
-    assert float(done["embedded"]["to_training"]) > 0 and not done["ideas"]["to_training"]
+    assert done["embedded"]["distance"] and done["ideas"]["logit_known"]
     assert len(list((store.RESULTS / "modern").iterdir())) == 6 == len(rows) - 1
