@@ -12,7 +12,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -256,35 +255,21 @@ MARGIN = 0.4  # left and right of the blocks
 OBLIQUE = 0.5 / math.sqrt(2)  # edges that lead away from the reader: 45 degrees, half length
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a network, as it was when one batch went through."""
+CONVOLUTIONS = nn.Conv2d, nn.ConvTranspose2d
 
-    kind: str  # its class, such as "ConvTranspose2d"
-    output: tuple[int, ...]  # shape of the output, without the batch: (channels, height, width)
-    kernel: int  # side of a convolution's kernel, 0 for other layers
-    stride: int  # a convolution's stride, 0 for other layers
-    values: Tensor = field(repr=False, compare=False)  # the output itself, with the batch
+Layer = tuple[nn.Module, Tensor]  # a layer, and its output when one batch went through
 
 
 def trace(network: nn.Module, x: Tensor) -> list[Layer]:
-    """Send a batch x through a network of square convolutions and list the layers it passes.
+    """Send a batch x through a network and list the layers it passes, with their outputs.
 
     It goes through a copy in evaluation mode.
     """
     layers: list[Layer] = []
-
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        kernel = stride = 0
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            kernel, stride = module.kernel_size[0], module.stride[0]
-        shape = tuple(output.shape[1:])
-        layers.append(Layer(type(module).__name__, shape, kernel, stride, output.clone()))
-
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if not list(module.children()):
-            module.register_forward_hook(record)
+            module.register_forward_hook(lambda own, _, y: layers.append((own, y.clone())))
     with torch.no_grad():
         network(x)
     return layers
@@ -293,12 +278,12 @@ def trace(network: nn.Module, x: Tensor) -> list[Layer]:
 def _steps(network: nn.Module, x: Tensor) -> list[list[Layer]]:
     """Group layers: each step is a convolution, or another change of shape, and what follows."""
     steps: list[list[Layer]] = []
-    shape = tuple(x.shape[1:])
-    for layer in trace(network, x):
-        if layer.kernel or layer.output != shape or not steps:
+    shape = x.shape
+    for layer, output in trace(network, x):
+        if isinstance(layer, CONVOLUTIONS) or output.shape != shape or not steps:
             steps.append([])
-        steps[-1].append(layer)
-        shape = layer.output
+        steps[-1].append((layer, output))
+        shape = output.shape
     return steps
 
 
@@ -309,7 +294,7 @@ def draw_network(network: nn.Module, x: Tensor, ax: Axes | None = None) -> Axes:
     The layers stand between the blocks; there is width for seven convolutions.
     """
     steps = _steps(network, x)
-    blocks = [_block(x.shape[1:]), *(_block(step[0].output) for step in steps)]
+    blocks = [_block(x.shape[1:]), *(_block(step[0][1].shape[1:]) for step in steps)]
     enlarges = blocks[-1][1] > blocks[0][1]
     per_pixel = TALLEST / (1 + OBLIQUE) / max(side for _, side, _ in blocks)
     width = WIDTH - 2 * MARGIN - GAP * len(steps)
@@ -368,10 +353,14 @@ def _draw_block(ax: Axes, left: float, length: float, height: float, color: str)
 
 def _draw_arrow(ax: Axes, left: float, step: Sequence[Layer]) -> None:
     """Draw the arrow from one block to the next and name the layers of the step above it."""
-    first, *others = step
-    size = [f"stride {first.stride}", f"{first.kernel}×{first.kernel}"]
-    lines = [(layer.kind.replace("BatchNorm2d", "batch norm"), "0.35") for layer in others[::-1]]
-    lines += [(text, "black") for text in (size if first.kernel else [first.kind])]
+    (first, _), *others = step
+    names = [type(layer).__name__ for layer, _ in others[::-1]]
+    lines = [(name.replace("BatchNorm2d", "batch norm"), "0.35") for name in names]
+    if isinstance(first, CONVOLUTIONS):
+        side = first.kernel_size[0]
+        lines += [(f"stride {first.stride[0]}", "black"), (f"{side}×{side}", "black")]
+    else:
+        lines.append((type(first).__name__, "black"))
     arrow = {"arrowstyle": "-|>", "color": "0.15", "linewidth": 1.4}
     ax.annotate("", (left + GAP - 0.06, 0), (left + 0.06, 0), arrowprops=arrow)
     for number, (text, color) in enumerate(lines):
@@ -386,7 +375,7 @@ def draw_feature_maps(network: nn.Module, x: Tensor, count: int = 16) -> list[Ax
     Of maps, the `count` that vary most are drawn, each from black to white; of numbers, all.
     """
     steps = _steps(network, x[:1])
-    layers = [x[0], *(step[-1].values[0] for step in steps)]  # (channels, height, width) each
+    layers = [x[0], *(step[-1][1][0] for step in steps)]  # (channels, height, width) each
     axes = plt.subplots(1, len(layers), figsize=(WIDTH, 2.3))[1]
     for ax, maps in zip(axes, layers):
         channels, side, size = _block(maps.shape)
