@@ -111,3 +111,30 @@ def test_the_study(run, monkeypatch):
     names = [*only[:2], "label maps", "projection", "no labels", "label maps, at length"]
     assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names]
     assert lines[3] == "| projection | 1" + 12 * " | -" + " |"
+
+
+def test_rates_are_tried_on_training_digits_that_those_runs_have_not_seen(run, monkeypatch):
+    learned, _ = load_source("embedded").split()
+    seen = []
+
+    def spy(kind, config, images):
+        seen.append((config.learning_rate, images))
+        return new_training(kind, config, images)
+
+    sizes = {"FIRST": (100, 300), "LIBRARIES": (100, 300), "SAMPLES": 300, "UNSEEN": 500}
+    for name, value in {**sizes, "new_training": spy}.items():
+        monkeypatch.setattr(conditional, name, value)
+    monkeypatch.setattr(
+        conditional, "config_of", lambda kind, **own: config_of(kind, **own | SMALL)
+    )
+    monkeypatch.setattr(conditional, "load_source", lambda name: load_source("embedded"))
+    asked = []
+    monkeypatch.setattr(
+        conditional, "learn", lambda *given: asked.append(given[-1]) or {"nearest_300": 0.5}
+    )
+    (row, _) = run("conditional", "--only", "length=twice the rate")
+    assert row["unseen_nearest_300"] == "0.5" and "nearest_300" not in row
+    (rate, images), _ = seen
+    assert rate == 2 * config_of("label maps").learning_rate
+    assert torch.equal(images.labels, learned.labels[:-500])
+    assert torch.equal(asked[0].pixels, learned.pixels[-500:])
