@@ -56,11 +56,20 @@ def test_commands_on_pages_are_understood():
             code = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
             lines = "\n".join([*code, *re.findall(r"`(make [^`]+)`", text)])
             assert set(re.findall(r"^make (\w+)", lines, re.MULTILINE)) <= set(targets), page
-    commands = re.findall(r"-m dcgan_utils (.*)", README.replace("\\\n", ""))
+    commands = re.findall(r"-m dcgan_utils ([^`\n]+)", README)
     assert len(commands) >= 4 and "make train" in README
     for line in commands:
         if "--help" not in line:
-            parse(shlex.split(line.split("  #")[0].strip("`")))  # or it leaves with an error
+            parse(shlex.split(line))  # or it leaves with an error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_pages_mean_the_same_in_each_shell(page):
+    """No comment, which zsh and cmd take for arguments; nothing that one shell alone expands."""
+    blocks = "".join(re.findall(r"```(?:sh|bat)\n(.*?)```", PAGES[page], re.DOTALL))
+    starts = r"`((?:py|python|pip|make|pytest|torchrun|uvx|conda) [^`]+)`"
+    for line in [*blocks.splitlines(), *re.findall(starts, PAGES[page])]:
+        assert not re.search(r"[^\w\s./\\:=+\"\[\]-]", line), line
 
 
 def test_the_map_of_the_package_is_the_one_that_its_imports_draw():
