@@ -107,7 +107,7 @@ PLAN = [
 def pixel_distance(pixels: Tensor, real: Tensor) -> float:
     """Return the Fréchet distance of images (N, 1, S, S) uint8 in real ones' principal components.
 
-    It needs no network and none of the other judges' digits; of a stroke's edge it sees little.
+    It needs no network, as the other judges do; of a stroke's edge it sees little.
     """
     points, known = (images.flatten(1).double() / 255 for images in (pixels, real))
     axes = torch.linalg.eigh(torch.cov(known.T)).eigenvectors[:, -COMPONENTS:]
