@@ -1,7 +1,7 @@
 """Drawings with the numbers in their cells, of whole networks to scale, and of single operations.
 
-Each function draws one moment into `ax`, by default a new figure, and returns it; `animate` puts
-the moments in a row, `sliders` and `buttons` let a hand choose them.
+Each function draws one moment and returns its axes; `animate` puts the moments in a row, `sliders`
+and `buttons` let a hand choose them.
 """
 
 import base64
@@ -12,7 +12,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -51,8 +50,8 @@ def number_text(value: float, digits: int = 2) -> str:
 @in_style
 def number_grid(
     values: Tensor,
-    ax: Axes | None = None,
-    place: Place = (0, 0),
+    ax: Axes,
+    place: Place,
     colors: Colors | None = None,
     title: str = "",
     size: float = 13,
@@ -63,7 +62,6 @@ def number_grid(
     Cells are white by default; `size` is in points, and `text` turns a number into what is written.
     """
     rows, columns = values.shape
-    ax = ax or blank_axes(columns, rows + 1, scale=0.5)
     left, top = place
     for cell, value in np.ndenumerate(values.double().numpy()):
         color = (colors or {}).get(cell, "white")
@@ -98,12 +96,12 @@ def _frame(ax: Axes, place: Place, rows: int, columns: int, color: str = "black"
 
 
 def _row_of_grids(
-    ax: Axes | None, sentence: str, grids: Sequence[tuple[str, Tensor, Colors]]
+    sentence: str, grids: Sequence[tuple[str, Tensor, Colors]]
 ) -> tuple[Axes, list[Place]]:
-    """Draw grids side by side above a sentence; return the axes and the place of each grid."""
+    """Draw grids side by side above a sentence; return new axes and the place of each grid."""
     tall = max(len(values) for _, values, _ in grids)
     columns = sum(values.shape[1] for _, values, _ in grids) + 1.5 * (len(grids) - 1)
-    ax = set_cells(ax, columns, tall + 2.2) if ax else blank_axes(columns, tall + 2.2)
+    ax = blank_axes(columns, tall + 2.2)
     left, places = 0.0, []
     for title, values, colors in grids:
         places.append((left, (tall - len(values)) / 2))
@@ -113,9 +111,7 @@ def _row_of_grids(
     return ax, places
 
 
-def _sliding(
-    ax: Axes | None, names: Sequence[str], x: Tensor, kernel: Tensor, stride: int, step: int
-) -> Axes:
+def _sliding(names: Sequence[str], x: Tensor, kernel: Tensor, stride: int, step: int) -> Axes:
     """Draw the kernel at one place of x (2, H, W), and the output so far."""
     image, given = x  # (H, W) each: the numbers, and 0 for each zero that was filled in
     output = conv2d(image[None, None], kernel[None, None], stride=stride)[0, 0]
@@ -136,39 +132,33 @@ def _sliding(
         (names[1], kernel, _paint(COLORS["kernel"], *kernel.shape)),
         ("output", so_far, {(row, column): CURRENT}),
     ]
-    ax, [(x_at, y_at), *_] = _row_of_grids(ax, total, grids)
+    ax, [(x_at, y_at), *_] = _row_of_grids(total, grids)
     _frame(ax, (x_at + left, y_at + top), height, width)
     words = f"Grids of numbers: {names[0]}; {names[1]}; output so far."
     return set_alt_text(ax, f"{words} At row {top}, column {left}: {total}.")
 
 
-def draw_convolution(
-    image: Tensor, kernel: Tensor, stride: int, padding: int, step: int, ax: Axes | None = None
-) -> Axes:
+def draw_convolution(image: Tensor, kernel: Tensor, stride: int, padding: int, step: int) -> Axes:
     """Draw one place of a convolution of (H, W) with (K, L): window, kernel, sum, output so far.
 
     `step` counts the places from 0 on, row by row.
     """
     names = ("input, padded" if padding else "input", "kernel")
     widened = pad(torch.stack([image, torch.ones_like(image)]), [padding] * 4)
-    return _sliding(ax, names, widened, kernel, stride, step)
+    return _sliding(names, widened, kernel, stride, step)
 
 
-def draw_zero_insertion(
-    x: Tensor, kernel: Tensor, stride: int, padding: int, step: int, ax: Axes | None = None
-) -> Axes:
+def draw_zero_insertion(x: Tensor, kernel: Tensor, stride: int, padding: int, step: int) -> Axes:
     """Draw output cell `step` of a fractional-strided convolution, as a convolution."""
     names = ("input, zeros put between and around", "kernel, flipped")
     above, left = (side - 1 - padding for side in kernel.shape)
     spread = x.new_zeros(2, *((size - 1) * stride + 1 for size in x.shape))
     spread[:, ::stride, ::stride] = torch.stack([x, torch.ones_like(x)])
     widened = pad(spread, [left, left, above, above])
-    return _sliding(ax, names, widened, kernel.flip(0, 1), 1, step)
+    return _sliding(names, widened, kernel.flip(0, 1), 1, step)
 
 
-def draw_stamping(
-    x: Tensor, kernel: Tensor, stride: int, padding: int, step: int, ax: Axes | None = None
-) -> Axes:
+def draw_stamping(x: Tensor, kernel: Tensor, stride: int, padding: int, step: int) -> Axes:
     """Draw input pixel `step` of a fractional-strided convolution stamping its kernel."""
     row, column = divmod(step, x.shape[1])
     top, left = row * stride, column * stride
@@ -184,7 +174,7 @@ def draw_stamping(
         (stamp, x[row, column] * kernel, _paint(COLORS["kernel"], *kernel.shape)),
         ("added so far", canvas, colors),
     ]
-    ax, [*_, (x_at, y_at)] = _row_of_grids(ax, sentence, grids)
+    ax, [*_, (x_at, y_at)] = _row_of_grids(sentence, grids)
     _frame(ax, (x_at + left, y_at + top), *kernel.shape)
     _frame(ax, (x_at + padding, y_at + padding), rows, columns, COLORS["generator"])
     return set_alt_text(ax, f"Grids of numbers: input; {stamp}; added so far. A {sentence}.")
@@ -212,14 +202,12 @@ def draw_channels(x: Tensor, weight: Tensor) -> Axes:
 
 
 @in_style
-def draw_reads(
-    size: int, kernel: int, stride: int, padding: int = 0, window: int = 0, ax: Axes | None = None
-) -> Axes:
+def draw_reads(size: int, kernel: int, stride: int, padding: int = 0, window: int = 0) -> Axes:
     """Draw how often a convolution reads each cell of a square image, and how large its output is.
 
     `window` is the place that is shown, row by row. A kernel that does not fit gets a sentence.
     """
-    ax = ax or new_axes(8, 4.6)
+    ax = new_axes(8, 4.6)
     padded = size + 2 * padding
     if kernel > padded:
         set_cells(ax, 16, 9)
@@ -256,35 +244,21 @@ MARGIN = 0.4  # left and right of the blocks
 OBLIQUE = 0.5 / math.sqrt(2)  # edges that lead away from the reader: 45 degrees, half length
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a network, as it was when one batch went through."""
+CONVOLUTIONS = nn.Conv2d, nn.ConvTranspose2d
 
-    kind: str  # its class, such as "ConvTranspose2d"
-    output: tuple[int, ...]  # shape of the output, without the batch: (channels, height, width)
-    kernel: int  # side of a convolution's kernel, 0 for other layers
-    stride: int  # a convolution's stride, 0 for other layers
-    values: Tensor = field(repr=False, compare=False)  # the output itself, with the batch
+Layer = tuple[nn.Module, Tensor]  # a layer, and its output when one batch went through
 
 
 def trace(network: nn.Module, x: Tensor) -> list[Layer]:
-    """Send a batch x through a network of square convolutions and list the layers it passes.
+    """Send a batch x through a network and list the layers it passes, with their outputs.
 
     It goes through a copy in evaluation mode.
     """
     layers: list[Layer] = []
-
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        kernel = stride = 0
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            kernel, stride = module.kernel_size[0], module.stride[0]
-        shape = tuple(output.shape[1:])
-        layers.append(Layer(type(module).__name__, shape, kernel, stride, output.clone()))
-
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if not list(module.children()):
-            module.register_forward_hook(record)
+            module.register_forward_hook(lambda own, _, y: layers.append((own, y.clone())))
     with torch.no_grad():
         network(x)
     return layers
@@ -293,29 +267,29 @@ def trace(network: nn.Module, x: Tensor) -> list[Layer]:
 def _steps(network: nn.Module, x: Tensor) -> list[list[Layer]]:
     """Group layers: each step is a convolution, or another change of shape, and what follows."""
     steps: list[list[Layer]] = []
-    shape = tuple(x.shape[1:])
-    for layer in trace(network, x):
-        if layer.kernel or layer.output != shape or not steps:
+    shape = x.shape
+    for layer, output in trace(network, x):
+        if isinstance(layer, CONVOLUTIONS) or output.shape != shape or not steps:
             steps.append([])
-        steps[-1].append(layer)
-        shape = layer.output
+        steps[-1].append((layer, output))
+        shape = output.shape
     return steps
 
 
 @in_style
-def draw_network(network: nn.Module, x: Tensor, ax: Axes | None = None) -> Axes:
+def draw_network(network: nn.Module, x: Tensor) -> Axes:
     """Draw each feature map as a block, to scale; its length is the number of channels.
 
     The layers stand between the blocks; there is width for seven convolutions.
     """
     steps = _steps(network, x)
-    blocks = [_block(x.shape[1:]), *(_block(step[0].output) for step in steps)]
+    blocks = [_block(x.shape[1:]), *(_block(step[0][1].shape[1:]) for step in steps)]
     enlarges = blocks[-1][1] > blocks[0][1]
     per_pixel = TALLEST / (1 + OBLIQUE) / max(side for _, side, _ in blocks)
     width = WIDTH - 2 * MARGIN - GAP * len(steps)
     width -= sum(OBLIQUE * per_pixel * side for _, side, _ in blocks)
     per_channel = max(width, 1.0) / sum(channels for channels, _, _ in blocks)
-    ax = ax or new_axes(WIDTH, 3.4)
+    ax = new_axes(WIDTH, 3.4)
     left = MARGIN
     for index, (channels, side, size) in enumerate(blocks):
         if index:
@@ -368,10 +342,14 @@ def _draw_block(ax: Axes, left: float, length: float, height: float, color: str)
 
 def _draw_arrow(ax: Axes, left: float, step: Sequence[Layer]) -> None:
     """Draw the arrow from one block to the next and name the layers of the step above it."""
-    first, *others = step
-    size = [f"stride {first.stride}", f"{first.kernel}×{first.kernel}"]
-    lines = [(layer.kind.replace("BatchNorm2d", "batch norm"), "0.35") for layer in others[::-1]]
-    lines += [(text, "black") for text in (size if first.kernel else [first.kind])]
+    (first, _), *others = step
+    names = [type(layer).__name__ for layer, _ in others[::-1]]
+    lines = [(name.replace("BatchNorm2d", "batch norm"), "0.35") for name in names]
+    if isinstance(first, CONVOLUTIONS):
+        side = first.kernel_size[0]
+        lines += [(f"stride {first.stride[0]}", "black"), (f"{side}×{side}", "black")]
+    else:
+        lines.append((type(first).__name__, "black"))
     arrow = {"arrowstyle": "-|>", "color": "0.15", "linewidth": 1.4}
     ax.annotate("", (left + GAP - 0.06, 0), (left + 0.06, 0), arrowprops=arrow)
     for number, (text, color) in enumerate(lines):
@@ -386,7 +364,7 @@ def draw_feature_maps(network: nn.Module, x: Tensor, count: int = 16) -> list[Ax
     Of maps, the `count` that vary most are drawn, each from black to white; of numbers, all.
     """
     steps = _steps(network, x[:1])
-    layers = [x[0], *(step[-1].values[0] for step in steps)]  # (channels, height, width) each
+    layers = [x[0], *(step[-1][1][0] for step in steps)]  # (channels, height, width) each
     axes = plt.subplots(1, len(layers), figsize=(WIDTH, 2.3))[1]
     for ax, maps in zip(axes, layers):
         channels, side, size = _block(maps.shape)

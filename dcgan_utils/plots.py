@@ -104,12 +104,12 @@ def image_grid(images: Tensor, title: str = "", columns: int = 0, ax: Axes | Non
 
 
 @in_style
-def filmstrip(frames: dict[int, Tensor], rows: int = 6, ax: Axes | None = None) -> Axes:
+def filmstrip(frames: dict[int, Tensor], rows: int = 6) -> Axes:
     """Draw samples (B, C, S, S) uint8 by steps: a row for each latent vector, up to 8 steps."""
     places = torch.linspace(0, len(frames) - 1, min(8, len(frames))).round().int()
     steps = [sorted(frames)[place] for place in places.tolist()]
     images = torch.stack([frames[step][:rows] for step in steps], dim=1)  # (rows, steps, C, S, S)
-    ax = ax or new_axes(1.0 * len(steps), 1.0 * len(images) + 0.9)
+    ax = new_axes(1.0 * len(steps), 1.0 * len(images) + 0.9)
     ax.imshow(tile(images.flatten(0, 1), len(steps)), interpolation="nearest")
     side = images.shape[-1]
     ax.set_xticks([(side + 2) * place + side / 2 for place in range(len(steps))], steps)

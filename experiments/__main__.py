@@ -99,10 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report()
     elif options.command == "make":
         load_source("mnist")
-        try:
-            options.out.mkdir(parents=True)
-        except OSError as error:
-            raise UserError(f"--out is {options.out}: {error.strerror}. Name a new one") from error
+        options.out.mkdir(parents=True)
         MAKERS[options.network](options.out)
     else:
         study = studies()[options.study]
@@ -120,5 +117,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except UserError as error:
-        sys.exit(str(error))
+    except (UserError, FileExistsError) as error:
+        sys.exit(f"error: {error}")

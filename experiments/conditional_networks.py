@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -149,46 +149,32 @@ def of_the_authors(config: Config, random: torch.Generator) -> Networks:
     return generator, discriminator
 
 
-@dataclass(frozen=True)
-class Kind:
-    """One way to tell the networks what an image shows, or not to."""
-
-    networks: Callable[[Config, torch.Generator], Networks] = convolutional
-    settings: dict[str, object] = field(default_factory=dict)
-    shuffled: bool = False  # the labels, so that they say nothing of the images
-    l2: float = 0.0  # times each weight, added to its gradient
-
-
-AUTHORS = "the authors' program"
-KINDS = {
-    "label maps": Kind(),
-    "wrong pairs": Kind(settings={"wrong_pairs": True}),  # the preset
-    "projection": Kind(functools.partial(with_other_d, change=Projection)),
-    "label to G only": Kind(functools.partial(with_other_d, change=LabelsBeside)),  # D gets none
-    "class-conditional batch norm": Kind(normalizing_by_class),
-    "no labels": Kind(settings={"conditional": False}),
-    "random labels": Kind(shuffled=True),
-    AUTHORS: Kind(
-        of_the_authors,
-        {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "average": 0.0},
-        l2=2.5e-5,
-    ),
+AUTHORS, SHUFFLED = "the authors' program", "random labels"
+THEIRS = {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "average": 0.0}
+KINDS: dict[str, tuple[Callable[[Config, torch.Generator], Networks], dict[str, Any]]] = {
+    "label maps": (convolutional, {}),
+    "wrong pairs": (convolutional, {"wrong_pairs": True}),  # the preset
+    "projection": (functools.partial(with_other_d, change=Projection), {}),
+    "label to G only": (functools.partial(with_other_d, change=LabelsBeside), {}),  # D gets none
+    "class-conditional batch norm": (normalizing_by_class, {}),
+    "no labels": (convolutional, {"conditional": False}),
+    SHUFFLED: (convolutional, {}),  # the labels say nothing of the images
+    AUTHORS: (of_the_authors, THEIRS),
 }
 
 
 def config_of(name: str, **changes: object) -> Config:
     """Return a kind's settings: those of the preset without wrong pairs, its own, and changes."""
-    return preset("conditional", **{"wrong_pairs": False, **KINDS[name].settings, **changes})
+    return preset("conditional", **{"wrong_pairs": False, **KINDS[name][1], **changes})
 
 
 def new_training(name: str, config: Config, images: Images) -> Training:
     """Return a kind's training; the settings are those of the kind already."""
-    kind, random = KINDS[name], torch.Generator().manual_seed(config.seed + 10**6)  # not that of z
-    if kind.shuffled:
+    random = torch.Generator().manual_seed(config.seed + 10**6)  # not that of z
+    if name == SHUFFLED:
         order = torch.randperm(len(images), generator=random)
         images = dataclasses.replace(images, labels=images.labels[order])
-    training = Training(config, images, *kind.networks(config, random))
-    for optimizer in training.optimizers.values():
-        for group in optimizer.param_groups:
-            group["weight_decay"] = kind.l2
+    training = Training(config, images, *KINDS[name][0](config, random))
+    for optimizer in training.optimizers.values() if name == AUTHORS else ():
+        optimizer.param_groups[0]["weight_decay"] = 2.5e-5  # L2
     return training

@@ -6,11 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import softplus
 
 from dcgan_utils import exercises as ex
 
-from ..networks import Discriminator, Generator, initialize_weights
+from ..config import preset
+from ..losses import cross_entropy
+from ..networks import Discriminator, Generator, new_networks
+
+SMALL = preset("smoke", width=4, latent_size=10, initial_std=0.1)
 
 
 @ex.exercise("5.1")
@@ -35,10 +39,10 @@ def check_discriminator_loss(function: ex.Function) -> None:
 def check_generator_step(function: ex.Function) -> None:
     """Check exercise 5.2: the repaired generator step, on two small networks."""
     random = torch.Generator().manual_seed(0)
-    generator, discriminator = _new_networks(random)
+    generator, discriminator = new_networks(SMALL, 1, 1, random)
     z = torch.randn(8, 10, generator=random)
     ours, ours_d = copy.deepcopy((generator, discriminator))
-    loss = _bce(ours_d(ours(z)), 1.0)
+    loss = cross_entropy(ours_d(ours(z)), 1.0)
     gradients = torch.autograd.grad(loss, list(ours.parameters()))
 
     for parameter in generator.parameters():
@@ -55,17 +59,6 @@ def check_generator_step(function: ex.Function) -> None:
             raise ex.Wrong("other_gradients")
         if not _agree(parameter, old - 0.1 * gradient):
             raise ex.Wrong("other_step")
-
-
-def _new_networks(random: torch.Generator) -> tuple[Generator, Discriminator]:
-    generator, discriminator = Generator(16, 1, 10, 4), Discriminator(16, 1, 4)
-    for network in (generator, discriminator):
-        initialize_weights(network, random, std=0.1)
-    return generator, discriminator
-
-
-def _bce(logits: Tensor, label: float) -> Tensor:
-    return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
 def _agree(ours: Tensor, theirs: Tensor) -> bool:
@@ -93,7 +86,7 @@ def check_training(function: ex.Function) -> None:
 def _trained(train: ex.Function) -> tuple[Any, list[Tensor]]:
     """Return what a training loop returns, and the weights that it ends with."""
     random = torch.Generator().manual_seed(0)
-    networks = _new_networks(random)
+    networks = new_networks(SMALL, 1, 1, random)
     batches = [2 * torch.rand(8, 1, 16, 16, generator=random) - 1 for _ in range(4)]
     returned = train(*networks, batches, torch.Generator().manual_seed(1))
     return returned, [weight for network in networks for weight in network.parameters()]
@@ -129,17 +122,18 @@ def _train(
             optimizer_g.state.clear()
             optimizer_d.state.clear()
         if fault == "g_first":
-            loss_g = step(optimizer_g, _bce(discriminator(fake), 1.0))
+            loss_g = step(optimizer_g, cross_entropy(discriminator(fake), 1.0))
         parts = real, fake.detach()
         if fault == "mixed":
             logits_real, logits_fake = discriminator(torch.cat(parts)).chunk(2)
         else:
             logits_real, logits_fake = map(discriminator, parts)
-        loss_d = step(optimizer_d, _bce(logits_real, 1.0) + _bce(logits_fake, 0.0))
+        loss = cross_entropy(logits_real, 1.0) + cross_entropy(logits_fake, 0.0)
+        loss_d = step(optimizer_d, loss)
         if fault == "new_z":
             fake = draw()
         if fault not in ("g_first", "no_g"):
-            loss_g = step(optimizer_g, _bce(discriminator(fake), float(fault != "labels")))
+            loss_g = step(optimizer_g, cross_entropy(discriminator(fake), float(fault != "labels")))
         losses.append((loss_d, loss_g))
     return losses
 

@@ -44,11 +44,5 @@ def execute(key: Key) -> Result:
     return Result({"cures": [row]})
 
 
-STUDY = Study(
-    "08",
-    [{"run": run, "treatment": treatment, "seed": seed} for run, treatment, seed in PLAN],
-    execute,
-    tables=dict,
-    minutes=0.7,
-    files=("cures",),
-)
+KEYS = [dict(zip(("run", "treatment", "seed"), names)) for names in PLAN]
+STUDY = Study("08", KEYS, execute, dict, minutes=0.7, files=("cures",))

@@ -63,11 +63,5 @@ def execute(key: Key) -> Result:
     return Result({"failures": rows}, files)
 
 
-STUDY = Study(
-    "05, 08",
-    [{"name": name, "seed": seed} for name, seed in CASES],
-    execute,
-    tables=dict,
-    minutes=0.6,
-    files=("failures",),
-)
+PLAN = [{"name": name, "seed": seed} for name, seed in CASES]
+STUDY = Study("05, 08", PLAN, execute, dict, minutes=0.6, files=("failures",))

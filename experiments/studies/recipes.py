@@ -16,6 +16,7 @@ from dcgan_utils.data import fit_images, load_source
 from .. import store
 from ..harness import Key, Result, Study
 from ..measures import draw, judged, trained
+from ..second_judge import second_distance
 
 BASE = Config(data="mnist", epochs=2)  # width 32; what the recipes change
 NO_BIAS = {"batch_size": 32, "learning_rate": 0.005, "epochs": 3, "steps": 4200, "average": 0.998}
@@ -70,7 +71,8 @@ def execute(key: Key) -> Result:
         files["seeds/animation.png"] = animations.animated_png(training.frames)
     for average, network in ((0, training.generator), (config.average, training.sampler)):
         row = {"average": str(average), "steps": training.step}
-        rows.append(row | judged(draw(network, config, SAMPLES)))
+        pixels = draw(network, config, SAMPLES)
+        rows.append(row | judged(pixels) | {"second_distance": second_distance(pixels)})
     rows[-1]["seconds"] = training.seconds  # of both
     return Result({"recipes": rows}, files)
 

@@ -28,7 +28,7 @@ def test_distances_to_the_nearest_of_each_class_are_scikit_learn_s():
 
 
 def test_labels_stand_beside_the_input_of_each_layer_of_the_authors_networks():
-    networks = KINDS[AUTHORS].networks(CONFIG, torch.Generator().manual_seed(0))
+    networks = KINDS[AUTHORS][0](CONFIG, torch.Generator().manual_seed(0))
     z = torch.rand(2, 100)
     images = networks[0](z, LABELS).detach()
     for network, inputs in zip(networks, (z, images)):
@@ -44,7 +44,7 @@ def test_labels_stand_beside_the_input_of_each_layer_of_the_authors_networks():
 
 
 def test_the_authors_networks_have_the_weights_of_their_program_and_leave_the_frame_alone():
-    generator, discriminator = KINDS[AUTHORS].networks(CONFIG, torch.Generator().manual_seed(0))
+    generator, discriminator = KINDS[AUTHORS][0](CONFIG, torch.Generator().manual_seed(0))
     # its arrays: gw, gw2, gw3, gwx, and dw, dw2, dw3, dwy
     of_g = [110 * 1024, 1034 * 6272, 138 * 64 * 25, 74 * 25]
     of_d = [11 * 64 * 25, 74 * 128 * 25, 6282 * 1024, 1034]
@@ -58,7 +58,7 @@ def test_the_authors_networks_have_the_weights_of_their_program_and_leave_the_fr
 
 
 def test_class_conditional_batch_norm_is_batch_norm_with_the_class_s_own_gamma_and_beta():
-    generator, _ = KINDS["class-conditional batch norm"].networks(CONFIG, torch.Generator())
+    generator, _ = KINDS["class-conditional batch norm"][0](CONFIG, torch.Generator())
     own = generator.main[2]
     torch.nn.init.normal_(own.gamma.weight)
     torch.nn.init.normal_(own.beta.weight)
@@ -111,3 +111,30 @@ def test_the_study(run, monkeypatch):
     names = [*only[:2], "label maps", "projection", "no labels", "label maps, at length"]
     assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names]
     assert lines[3] == "| projection | 1" + 12 * " | -" + " |"
+
+
+def test_rates_are_tried_on_training_digits_that_those_runs_have_not_seen(run, monkeypatch):
+    learned, _ = load_source("embedded").split()
+    seen = []
+
+    def spy(kind, config, images):
+        seen.append((config.learning_rate, images))
+        return new_training(kind, config, images)
+
+    sizes = {"FIRST": (100, 300), "LIBRARIES": (100, 300), "SAMPLES": 300, "UNSEEN": 500}
+    for name, value in {**sizes, "new_training": spy}.items():
+        monkeypatch.setattr(conditional, name, value)
+    monkeypatch.setattr(
+        conditional, "config_of", lambda kind, **own: config_of(kind, **own | SMALL)
+    )
+    monkeypatch.setattr(conditional, "load_source", lambda name: load_source("embedded"))
+    asked = []
+    monkeypatch.setattr(
+        conditional, "learn", lambda *given: asked.append(given[-1]) or {"nearest_300": 0.5}
+    )
+    (row, _) = run("conditional", "--only", "length=twice the rate")
+    assert row["unseen_nearest_300"] == "0.5" and "nearest_300" not in row
+    (rate, images), _ = seen
+    assert rate == 2 * config_of("label maps").learning_rate
+    assert torch.equal(images.labels, learned.labels[:-500])
+    assert torch.equal(asked[0].pixels, learned.pixels[-500:])

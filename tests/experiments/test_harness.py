@@ -86,15 +86,6 @@ def test_runs_are_chosen_by_names_cells_and_seeds(study):
             command.chosen(study, only, seeds)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["make", "--help"]])
-def test_help_does_nothing_else(words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(store, "RESULTS", tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        command.main(words)
-    assert ended.value.code == 0 and "usage" in capsys.readouterr().out
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_count_of_jobs_or_threads_is_refused_before_anything_begins():
     for option in ("--jobs", "--threads"):
         with pytest.raises(UserError, match=f"{option} is 0; allowed: 1 or more"):

@@ -6,11 +6,14 @@ import functools
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call
 
 from dcgan_utils.config import preset
 from dcgan_utils.data import Images
 from dcgan_utils.training import Training
 from experiments import store
+from experiments.failure_cases import CURES
 from experiments.measures import has_collapsed
 from experiments.studies import rules
 from experiments.variants import BASES, BY_NAME, FAST, LADDER, PARTS, UNITS, config_of, new_training
@@ -57,6 +60,23 @@ def test_weights_follow_from_the_seed_alone(name):
         networks = (training.generator, training.discriminator)
         states.append([value.clone() for n in networks for value in n.state_dict().values()])
     assert all(map(torch.equal, *states))
+
+
+EDITS = {variant.name: variant.edit for variant in PARTS["fast"]}
+EDITS |= {name: CURES[name].edit for name in ("noise on D's input", "augmentation")}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edited_networks_compute_on_their_device(name):
+    """PyTorch's fake tensors pretend a GPU, and refuse to meet the CPU's."""
+    recipe, random, x = small("as it is"), torch.Generator().manual_seed(0), torch.zeros(8, 100)
+    networks = recipe.generator, recipe.discriminator
+    EDITS[name](*networks, random)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        for network in networks:
+            state = {name: value.to("cuda") for name, value in network.state_dict().items()}
+            x = functional_call(network, state, (x.to("cuda"),))
+    assert x.shape == (8,) and x.device.type == "cuda"
 
 
 @pytest.mark.parametrize("name", ["max pooling in D", "repeated pixels in G"])

@@ -20,13 +20,6 @@ def test_the_tables_and_figures_of_the_pages_have_been_written(monkeypatch):
         assert content.decode() == path.read_text(encoding="utf-8"), path
 
 
-def test_a_page_is_filled_between_its_marks_only():
-    page = "before\n<!-- one -->\nold\n<!-- end -->\nafter\n"
-    assert store.fill(page, {"one": "| new |"}) == page.replace("old", "| new |")
-    with pytest.raises(KeyError, match="one"):
-        store.fill(page, {"two": ""})
-
-
 @pytest.mark.parametrize("column", store.MACHINE)
 def test_rows_of_two_machines_never_share_a_table(column):
     rows = [ROW, ROW | {column: "3", "x": "2"}, ROW | {"x": "3"}]
