@@ -9,7 +9,13 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from dcgan_utils.device import autocast
-from dcgan_utils.losses import OBJECTIVES, Objective, cross_entropy, non_saturating
+from dcgan_utils.losses import (
+    OBJECTIVES,
+    Objective,
+    cross_entropy,
+    non_saturating,
+    squared_slopes,
+)
 from dcgan_utils.sampling import draw_latents
 from dcgan_utils.training import Training
 
@@ -45,13 +51,6 @@ OBJECTIVES["relativistic"] = lambda config: Objective(  # Jolicoeur-Martineau, a
 )
 
 
-def squared_slopes(discriminate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Return ‖∇D(x)‖² of D's output at each of images (B, C, S, S): (B,), with its graph."""
-    images = images.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminate(images).sum(), images, create_graph=True)
-    return slopes.square().sum((1, 2, 3))
-
-
 def zero_centered(gamma: float, real: bool = True, fake: bool = False) -> Callable[..., Any]:
     """Return the penalty γ/2 E‖∇D(x)‖² at real images (R1), at generated ones (R2), or at both.
 
@@ -73,11 +72,6 @@ def one_centered(discriminate: Any, real: Tensor, fake: Tensor, random: Any) -> 
     place = torch.rand(len(real), 1, 1, 1, generator=random, device=real.device)
     slopes = squared_slopes(discriminate, place * real + (1 - place) * fake).sqrt()
     return 10 * (slopes - 1).square().mean()
-
-
-OBJECTIVES["R1"] = lambda config: replace(
-    non_saturating(config), penalty=zero_centered(0.1), penalty_every=4
-)
 
 
 class OwnStep(Training):
