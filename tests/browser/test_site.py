@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
@@ -72,6 +71,7 @@ def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
         assert page.locator("details[open]").count() == 0, path
         if path.parent.name == "notebooks":
             assert images and page.locator("summary", has_text="Solution").count() >= 3, path
+            assert page.locator(".related-pages a").count() == 2, path  # previous and next
             link = page.get_by_text("Download the notebook").get_attribute("href")
             stored = ROOT / "notebooks" / f"{path.stem}.ipynb"
             assert (path.parent / link).read_bytes() == stored.read_bytes()
@@ -101,9 +101,9 @@ def test_both_generators_draw_as_pytorch_does_thirty_times_a_second(visit):
         ("generator", z, trained_generator()(z)),
         ("writer", torch.cat([z, torch.eye(10)[asked]], dim=1), told(z, asked)),
     ):
-        start = time.perf_counter()
-        drawn = page.evaluate(f"(all) => all.map((z) => [...{name}.draw(z)])", inputs.tolist())
-        assert time.perf_counter() - start < 100 / 30
+        script = f"(all) => all.map((z) => [[...{name}.draw(z)], performance.now()])"
+        drawn, times = zip(*page.evaluate(script, inputs.tolist()))
+        assert torch.tensor(times).diff().median() < 1000 / 30  # whatever else the machine does
         assert (torch.tensor(drawn) - expected.flatten(1)).abs().max() < 0.01
 
 
