@@ -32,7 +32,7 @@ html_context = {"repository": repository}
 mathjax_path = "tex-svg-full.js"
 mathjax_folder = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5"
 html_static_path = ["static", str(mathjax_folder / mathjax_path)]
-html_css_files = ["site.css"]
+html_css_files, html_favicon = ["site.css"], "static/seven.svg"
 templates_path = ["templates"]
 html_copy_source, html_sourcelink_suffix = True, ""  # so that a notebook can be downloaded
 html_show_search_summary = False  # which a page opened from a folder may not load
@@ -94,11 +94,17 @@ def prepare(app, docname, source):
 
 
 def finish(app, error):
-    """Write the networks, and let the site open where it lies."""
+    """Write the networks, let the site open where it lies, and make its downloads small."""
     if not error and app.builder.name == "html":
         import export
 
         out = Path(app.outdir)
+        for path in (out / "_sources").rglob("*.ipynb"):
+            notebook = json.loads(path.read_text("utf-8"))
+            for cell in notebook["cells"]:
+                if cell["cell_type"] == "code":
+                    cell["outputs"] = []
+            path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
         export.write(out / "_static" / "weights.js")
         (out / "index.html").write_bytes((out / "README.html").read_bytes())
 
