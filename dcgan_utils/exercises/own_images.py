@@ -68,9 +68,11 @@ def check_choice(function: ex.Function) -> None:
         means = torch.tensor(runs[rate]).unfold(0, 3, 1).mean(1)
         steps = 100 * (int(means.argmin()) + 2)
         got = tuple(ex.require_numbers(function(runs), 2))
-        records = {(r, 100 * k): value for r, v in runs.items() for k, value in enumerate(v, 1)}
-        mistakes = {
-            min(records, key=lambda key: records[key]): "lucky",
+        records: dict[tuple[float, ...], float] = {
+            (r, 100 * k): value for r, v in runs.items() for k, value in enumerate(v, 1)
+        }
+        mistakes: dict[tuple[float, ...], str] = {
+            min(records, key=records.__getitem__): "lucky",
             (rate, steps - 100): "edge",
             (rate, steps + 100): "edge",
             (rate, 2000): "last",
