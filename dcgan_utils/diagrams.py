@@ -202,14 +202,12 @@ def draw_channels(x: Tensor, weight: Tensor) -> Axes:
 
 
 @in_style
-def draw_reads(
-    size: int, kernel: int, stride: int, padding: int = 0, window: int = 0, ax: Axes | None = None
-) -> Axes:
+def draw_reads(size: int, kernel: int, stride: int, padding: int = 0, window: int = 0) -> Axes:
     """Draw how often a convolution reads each cell of a square image, and how large its output is.
 
     `window` is the place that is shown, row by row. A kernel that does not fit gets a sentence.
     """
-    ax = ax or new_axes(8, 4.6)
+    ax = new_axes(8, 4.6)
     padded = size + 2 * padding
     if kernel > padded:
         set_cells(ax, 16, 9)

@@ -243,7 +243,7 @@ def summarize(training: Training) -> dict:
         "device": device_name(training.device),
         "precision": training.precision,
         "seed": training.config.seed,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
 

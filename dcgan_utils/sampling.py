@@ -1,7 +1,5 @@
 """Latent vectors: drawn, and turned into images in batches."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,28 +19,21 @@ def draw_latents(count: int, size: int, kind: str, generator: torch.Generator) -
     raise UserError(f"latent is {kind!r}; allowed: normal or uniform.")
 
 
-@contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Let a network be in evaluation mode for a while; each of its modules then is as before."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
 @torch.no_grad()
 def sample(generator: nn.Module, latents: Tensor, labels: Tensor | None = None) -> Tensor:
     """Draw latents (N, latent_size), for labels (N,) if any, as images (N, C, S, S) uint8."""
     device = next(generator.parameters()).device
     inputs = (latents,) if labels is None else (latents, labels)
-    with evaluating(generator):
+    modes = [(module, module.training) for module in generator.modules()]
+    generator.eval()
+    try:
         drawn = [
             unscale(generator(*(part.to(device) for part in parts))).cpu()
             for parts in zip(*(values.split(500) for values in inputs))  # more are no faster
         ]
+    finally:  # each module is in its own mode again
+        for module, mode in modes:
+            module.training = mode
     return torch.cat(drawn)
 
 

@@ -270,7 +270,7 @@ class Training:
         on_checkpoint: Callable[[], object] = lambda: None,
         steps: int | None = None,
     ) -> bool:
-        """Train from the current step to the last, or until a callback answers True.
+        """Train from the current step to the last, or until `on_report` answers True.
 
         `on_report` is called every `REPORT_EVERY` steps, `on_checkpoint` every `checkpoint_every`,
         which is the time to save, and both after the last one. `steps` limits how many are taken,
@@ -305,7 +305,7 @@ class Training:
                     stop = on_report(report) is True
                 if is_due(config.checkpoint_every):
                     self._require_finite()
-                    stop = on_checkpoint() is True or stop
+                    on_checkpoint()
             self.history.flush()
             if devices.on_any_process(bool(signals)):
                 self._require_finite()

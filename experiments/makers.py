@@ -11,9 +11,8 @@ from torch import nn
 from dcgan_utils import judging
 from dcgan_utils.config import preset
 from dcgan_utils.data import load_source, scale
-from dcgan_utils.device import device_name
 from dcgan_utils.files import save, write_file
-from dcgan_utils.runs import judge, weight_facts
+from dcgan_utils.runs import judge, summarize, weight_facts
 from dcgan_utils.weights import load_generator, save_weights
 
 from . import second_judge
@@ -90,13 +89,9 @@ def make_generator(out: Path) -> None:
     config = preset("classroom", data="mnist", seed=0)
     training = trained(config)
     _, line, verdict = judge(training.sampler, config, SAMPLES)
-    facts = weight_facts(training) | {
-        "preset": "classroom",
-        "steps": training.step,
-        "device": device_name(training.device),
-        "torch": torch.__version__.split("+")[0],
-        "distance": round(verdict["samples"]["distance"]["value"], 2),
-    }
+    distance = round(verdict["samples"]["distance"]["value"], 2)
+    own = {"preset": "classroom", "distance": distance}
+    facts = weight_facts(training) | summarize(training) | own
     for name, network in (("G.pth", training.sampler), ("D.pth", training.discriminator)):
         save_weights(out / name, network.half(), facts)
     print(f"{line}\nIn half precision: {judge(load_generator(out / 'G.pth'), config, SAMPLES)[1]}")

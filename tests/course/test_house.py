@@ -1,12 +1,14 @@
 """The house in order: pages, results, dependencies and imports say what is true."""
 
 import ast
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -50,11 +52,20 @@ def test_commands_on_pages_are_understood():
             code = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
             lines = "\n".join([*code, *re.findall(r"`(make [^`]+)`", text)])
             assert set(re.findall(r"^make (\w+)", lines, re.MULTILINE)) <= set(targets), page
-    commands = re.findall(r"-m dcgan_utils (.*)", README.replace("\\\n", ""))
+    commands = re.findall(r"-m dcgan_utils ([^`\n]+)", README)
     assert len(commands) >= 4 and "make train" in README
     for line in commands:
         if "--help" not in line:
-            parse(shlex.split(line.split("  #")[0].strip("`")))  # or it leaves with an error
+            parse(shlex.split(line))  # or it leaves with an error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_pages_mean_the_same_in_each_shell(page):
+    """No comment, which zsh and cmd take for arguments; nothing that one shell alone expands."""
+    blocks = "".join(re.findall(r"```(?:sh|bat)\n(.*?)```", PAGES[page], re.DOTALL))
+    starts = r"`((?:py|python|pip|make|pytest|torchrun|uvx|conda) [^`]+)`"
+    for line in [*blocks.splitlines(), *re.findall(starts, PAGES[page])]:
+        assert not re.search(r"[^\w\s./\\:=+\"\[\]-]", line), line
 
 
 def test_the_map_of_the_package_is_the_one_that_its_imports_draw():
@@ -93,6 +104,34 @@ def test_dependencies_state_their_reason_and_are_pinned_within_their_range():
     for wanted in map(Requirement, REQUIREMENTS):
         assert re.search(rf'^    "{wanted}", *# \w', PYPROJECT, re.MULTILINE), wanted
         assert versions[wanted.name.lower()] in wanted.specifier, wanted
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_trains_in_an_empty_folder(tmp_path):
+    """It is built from the sdist, and holds each file of both packages, rows and weights too."""
+    project, empty = tmp_path / "project", tmp_path / "empty"
+    for name in ("dcgan_utils", "experiments"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    ours = {path.relative_to(project).as_posix() for path in project.glob("*/**/*.*")}
+
+    def python(*arguments, cwd):
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+        subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, check=True)
+
+    build = "from setuptools import build_meta; build_meta.build_{}({!r})".format
+    python("-c", build("sdist", str(tmp_path)), cwd=project)
+    shutil.unpack_archive(next(tmp_path.glob("*.tar.gz")), tmp_path)
+    python("-c", build("wheel", str(tmp_path)), cwd=next(tmp_path.glob("dcgan_utils-*/")))
+    wheel = next(tmp_path.glob("*.whl"))
+    assert ours - set(zipfile.ZipFile(wheel).namelist()) == {"experiments/README.md"}
+
+    python("-m", "pip", "install", "--no-deps", "--target=../installed", wheel, cwd=project)
+    empty.mkdir()
+    options = ("--preset=smoke", "--data=embedded", "--judge=1000")
+    python("-m", "dcgan_utils", "train", *options, cwd=empty)
+    assert (empty / "runs" / "smoke-1" / "judgment.md").is_file()
 
 
 @pytest.mark.slow

@@ -75,8 +75,8 @@ class SameDevice(TorchFunctionMode):
         return result
 
 
-def test_nothing_is_drawn_or_computed_across_devices(smoke, monkeypatch):
-    """PyTorch's "meta" device computes shapes alone, and refuses tensors of other devices."""
+def test_a_step_mixes_no_devices_and_waits_for_none(smoke, monkeypatch):
+    """PyTorch's "meta" device computes shapes alone, and refuses other tensors, and to be read."""
     monkeypatch.setattr(torch, "Generator", Random)
     monkeypatch.setattr(device, "decide_device", lambda config: config)
     # neither of which knows "meta"

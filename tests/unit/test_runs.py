@@ -6,7 +6,6 @@ import os
 
 import pytest
 import several
-import torch
 from PIL import Image
 
 from dcgan_utils import data, files, runs
@@ -15,7 +14,7 @@ from dcgan_utils.config import UserError
 from dcgan_utils.training import Training
 
 
-def test_a_run_folder_is_complete_and_a_seed_makes_it_again(finished, new_training, tmp_path):
+def test_a_run_folder_is_complete(finished):
     folder, training = finished
     assert {path.name for path in folder.iterdir()} == several.FILES
     assert len((folder / "metrics.csv").read_text(encoding="utf-8").splitlines()) == 21
@@ -24,10 +23,6 @@ def test_a_run_folder_is_complete_and_a_seed_makes_it_again(finished, new_traini
     assert summary["images_per_second"] == pytest.approx(20 * 32 / training.seconds, abs=0.1)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (settings["channels"], settings["precision"]) == (1, "float32"), "as decided"
-    torch.manual_seed(123)
-    again = new_training()
-    several.complete(again, runs.create(again, tmp_path / "again"))
-    several.assert_same_end(folder, tmp_path / "again")
 
 
 @pytest.mark.parametrize("name", ["fsync", "replace"])

@@ -102,26 +102,3 @@ def test_wrong_pairs_give_a_real_image_another_label_any_as_often(new_training):
         assert torch.equal(image, real) and torch.equal(again, real) and torch.equal(asked, label)
         off += ((other - label) % 10).bincount(minlength=10)
     assert off[0] == 0 and off[1:].min() > 150 and off.sum() == 60 * 32  # expected: 213 each
-
-
-def test_no_step_waits_for_the_device(new_training, monkeypatch):
-    """On a GPU, each of these would make the host wait; the values are read at reports only."""
-    training = new_training(average=0.99, **LABELED)
-
-    def waits(*arguments, **options):
-        raise AssertionError("a step reads a value from the device")
-
-    reads = ("item", "tolist", "cpu", "numpy", "nonzero")
-    for name in (*reads, "__int__", "__float__", "__bool__", "__index__"):
-        monkeypatch.setattr(torch.Tensor, name, waits)
-    for _ in range(3):
-        training.train_step()
-
-
-def test_a_callback_may_stop_a_run_for_a_while(new_training, monkeypatch):
-    monkeypatch.setattr("dcgan_utils.training.REPORT_EVERY", 4)
-    training, whole = (new_training(steps=9, batch_size=8) for _ in range(2))
-    assert training.run(lambda report: report.step == 4) is False and training.step == 4
-    assert training.run(on_checkpoint=lambda: training.step == 5) is False and training.step == 5
-    assert training.run() is True and whole.run() is True
-    assert_identical(state_of(training), state_of(whole))
