@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dcgan_utils import convolutions, layers
+from dcgan_utils import layers
 from dcgan_utils.config import UserError
 
 small, kernel = st.integers(1, 3), st.integers(1, 4)
@@ -99,7 +99,7 @@ def test_equals_pytorch(kind, arguments, shape, bias, gradient, layout):
     torch.manual_seed(0)
     own, theirs = (
         getattr(module, kind)(*arguments, bias=bias).to(memory_format=layout).double()
-        for module in (convolutions, nn)
+        for module in (layers, nn)
     )
     theirs.load_state_dict(own.state_dict())  # the same names and shapes
     given = torch.randn(shape, dtype=torch.double, generator=torch.Generator().manual_seed(1))
