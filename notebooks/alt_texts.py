@@ -1,7 +1,8 @@
 """Send each figure's alt text along with it, as metadata of its picture.
 
 A kernel runs this file when it starts, if PYTHONSTARTUP names it. `make notebooks` does so, since a
-stored picture is to have its alt text, and so does `make lab`.
+stored picture is to have its alt text, and so does `make lab`. Where DCGAN_LANGUAGE names another
+language than English, what figures say is translated by LANGUAGE/pictures.toml.
 """
 
 
@@ -37,6 +38,68 @@ def describe_figures(alt_text=alt_text) -> None:  # type: ignore[no-untyped-def]
     formatter.for_type_by_name("matplotlib.figure", "Figure", describe)
 
 
+FONTS = {  # that have the characters of a language
+    "zh": (
+        "Noto Sans CJK SC",
+        "Noto Sans SC",
+        "Source Han Sans SC",
+        "PingFang SC",
+        "Microsoft YaHei",
+    )
+    + (
+        "SimHei",
+        "WenQuanYi Micro Hei",
+        "WenQuanYi Zen Hei",
+        "Arial Unicode MS",
+        "Droid Sans Fallback",
+    )
+}
+
+
+def pattern_of(text: str):  # type: ignore[no-untyped-def]
+    """Return what finds a catalog's text, with anything in place of its braces."""
+    import re
+
+    return re.compile("(.+?)".join(map(re.escape, text.split("{}"))), re.DOTALL)
+
+
+def translate_figures(language: str, pattern_of=pattern_of, fonts=FONTS) -> None:  # type: ignore[no-untyped-def]
+    """Let Matplotlib translate what it writes, if the system has a font for it; else say so."""
+    import functools
+    import tomllib
+    from pathlib import Path
+
+    from matplotlib import font_manager, rcParams
+    from matplotlib.text import Text
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    found = [name for name in fonts.get(language, ()) if name in there]
+    if not found:
+        print(f"No font for {language!r} was found, such as Noto Sans CJK: figures stay English.")
+        return
+    rcParams["font.family"] = [*rcParams["font.family"], found[0]]
+    file = Path(__file__).parent / language / "pictures.toml"
+    catalog = tomllib.loads(file.read_text("utf-8"))["pictures"]
+    patterns = [(pattern_of(english), said) for english, said in catalog.items()]
+    plain = Text.set_text
+
+    @functools.cache
+    def translated(text: str) -> str:
+        if text in catalog:
+            return catalog[text]
+        for pattern, said in patterns:
+            if match := pattern.fullmatch(text):
+                return said.format(*match.groups())
+        return text
+
+    Text.set_text = lambda self, text: plain(self, translated(str(text or "")))
+
+
 if __name__ == "__main__":
+    import os
+
     describe_figures()
-    del alt_text, describe_figures  # they run among the reader's own names
+    if (language := os.environ.get("DCGAN_LANGUAGE", "en")) != "en":
+        translate_figures(language)
+    # they run among the reader's own names
+    del alt_text, describe_figures, translate_figures, pattern_of, language, os, FONTS

@@ -1,0 +1,85 @@
+"""Build the translated notebooks: `python -m notebooks.translate zh` (make zh also runs them).
+
+notebooks/zh/source/05.md has the Markdown cells of notebook 05 in Chinese, each after a mark made of
+its English text. When that text changes, so does its mark, and a test reports that the translation
+has drifted. Code cells are those of the English notebook.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import nbformat
+
+COURSE = Path(__file__).resolve().parent
+MARK = re.compile(r"^<!-- ([0-9a-f]{8}) -->\n", re.MULTILINE)
+
+
+def mark_of(text: str) -> str:
+    """Return the mark of an English cell."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def translations(source: Path) -> dict[str, str]:
+    """Return the translated cells of a source by their marks."""
+    _, *parts = MARK.split(source.read_text("utf-8"))
+    return {mark: text.strip() for mark, text in zip(parts[::2], parts[1::2])}
+
+
+def english_cells(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return a notebook's Markdown cells by their marks."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return {mark_of(text): text for text in texts}
+
+
+def drift(english: Collection[str], translated: Collection[str]) -> list[str]:
+    """Return which English cells have no translation, and which translations no English cell."""
+    missing = [f"no translation of {mark}" for mark in english if mark not in translated]
+    return missing + [f"nothing to translate as {mark}" for mark in translated - english]
+
+
+def relinked(text: str, here: Collection[str]) -> str:
+    """Return Markdown whose links lead one folder up, but for those to notebooks that are here."""
+
+    def link(found: re.Match) -> str:
+        target = found[1].split("#")[0]
+        return found[0] if target in here else f"](../{found[1]}"
+
+    return re.sub(r"\]\((?!\w+:|#)([^)\s]+)", link, text)
+
+
+def translated(
+    notebook: nbformat.NotebookNode, texts: Mapping[str, str], here: Collection[str]
+) -> nbformat.NotebookNode:
+    """Return a notebook without outputs; a cell that has no translation stays English."""
+    made = nbformat.from_dict(notebook)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = relinked(texts.get(mark_of(cell.source), cell.source), here)
+        else:
+            cell.outputs, cell.execution_count = [], None
+    return made
+
+
+def pairs(language: str, course: Path = COURSE) -> dict[Path, Path]:
+    """Return the source of each notebook that has one, by the English notebook."""
+    sources = sorted((course / language / "source").glob("*.md"))
+    return {next(course.glob(f"{source.stem}_*.ipynb")): source for source in sources}
+
+
+def main(language: str) -> None:
+    """Write the notebooks of a language, and say how much of each is translated."""
+    found = pairs(language)
+    here = {path.name for path in found}
+    for path, source in found.items():
+        notebook, texts = nbformat.read(path, 4), translations(source)
+        nbformat.write(translated(notebook, texts, here), COURSE / language / path.name)
+        cells = english_cells(notebook)
+        print(f"{path.name}: {len(cells.keys() & texts)} of {len(cells)} cells", end="")
+        print("".join(f"; {line}" for line in drift(cells.keys(), texts.keys())))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
