@@ -1,8 +1,8 @@
 """Build the translated notebooks: `python -m notebooks.translate zh` (make zh also runs them).
 
-notebooks/zh/source/05.md has the Markdown cells of notebook 05 in Chinese, each after a mark made of
-its English text. When that text changes, so does its mark, and a test reports that the translation
-has drifted. Code cells are those of the English notebook.
+A source such as notebooks/zh/source/05.md has each Markdown cell of that notebook in Chinese, after a
+mark made of its English text. When that text changes, so does its mark, and a test reports that the
+translation has drifted. Code cells are those of the English notebook.
 """
 
 import hashlib
