@@ -1,7 +1,7 @@
 """Build the translated notebooks: `python -m notebooks.translate zh` (make zh also runs them).
 
-A source such as notebooks/zh/source/05.md has each Markdown cell of that notebook in Chinese, after a
-mark made of its English text. When that text changes, so does its mark, and a test reports that the
+A source such as zh/source/05.md has each Markdown cell of that notebook in Chinese, after a mark
+made of its English text. When that text changes, so does its mark, and a test reports that the
 translation has drifted. Code cells are those of the English notebook.
 """
 
