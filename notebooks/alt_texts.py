@@ -80,7 +80,8 @@ def translate_figures(language: str, pattern_of=pattern_of, fonts=FONTS) -> None
     rcParams["font.family"] = [*rcParams["font.family"], found[0]]
     file = Path(__file__).parent / language / "pictures.toml"
     catalog = tomllib.loads(file.read_text("utf-8"))["pictures"]
-    patterns = [(pattern_of(english), said) for english, said in catalog.items()]
+    longest = sorted(catalog, key=len, reverse=True)
+    patterns = [(pattern_of(text), catalog[text]) for text in longest if "{}" in text]
     plain = Text.set_text
 
     @functools.cache
@@ -89,7 +90,7 @@ def translate_figures(language: str, pattern_of=pattern_of, fonts=FONTS) -> None
             return catalog[text]
         for pattern, said in patterns:
             if match := pattern.fullmatch(text):
-                return said.format(*match.groups())
+                return said.format(*map(translated, match.groups()))
         return text
 
     Text.set_text = lambda self, text: plain(self, translated(str(text or "")))
