@@ -1,7 +1,7 @@
 """The generator and the discriminator of Radford et al. (2015), for any power-of-two image size.
 
 Notebook 04 builds both a layer at a time. With `classes` they are conditional: the label stands
-beside z and beside the image. Their outermost layers are those of `convolutions`, for speed.
+beside z and beside the image. Their outermost layers are those of `layers`, for speed.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils import parametrizations
 from torch.nn.utils.parametrize import is_parametrized
 
-from . import convolutions
+from . import layers as fast
 from .config import Config, UserError
 
 
@@ -45,13 +45,13 @@ class Generator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in zip([latent_size + classes, *widths], widths):
             stride, padding = (2, 1) if layers else (1, 0)  # 1x1 to 4x4, then twice the size
-            layer = nn.ConvTranspose2d if layers else convolutions.ConvTranspose2d
+            layer = nn.ConvTranspose2d if layers else fast.ConvTranspose2d
             layers += [
                 layer(before, after, 4, stride, padding, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        layers += [convolutions.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
+        layers += [fast.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -102,7 +102,7 @@ class Discriminator(nn.Module):
         normalized = parametrizations.spectral_norm if spectral_norm else lambda layer: layer
         widths = feature_widths(image_size, width)[::-1]
         layers: list[nn.Module] = [
-            normalized(convolutions.Conv2d(channels + classes, width, 4, 2, 1, bias=first_bias)),
+            normalized(fast.Conv2d(channels + classes, width, 4, 2, 1, bias=first_bias)),
             nn.LeakyReLU(leak, inplace=True),
         ]
         for before, after in zip(widths, widths[1:]):
@@ -111,7 +111,7 @@ class Discriminator(nn.Module):
                 *([] if spectral_norm else [nn.BatchNorm2d(after)]),
                 nn.LeakyReLU(leak, inplace=True),
             ]
-        layers.append(normalized(convolutions.Conv2d(widths[-1], 1, 4, 1, 0, bias=False)))
+        layers.append(normalized(fast.Conv2d(widths[-1], 1, 4, 1, 0, bias=False)))
         self.main = nn.Sequential(*layers)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

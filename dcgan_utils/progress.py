@@ -92,7 +92,7 @@ class NotebookProgress:
         self.drawn = self.training.step
         png = to_png(self._draw().axes[0], DOTS_PER_INCH)
         alt = f"Losses, what D says, and samples. {self._header().strip('░█ ')}"
-        return Image(png, width=WIDTH, height=HEIGHT, alt=" ".join(alt.split()))
+        return Image(png, width=WIDTH, height=HEIGHT, metadata={"alt": " ".join(alt.split())})
 
     def _header(self) -> str:
         """Return a bar with step and time while the run goes on, and below it running means."""

@@ -1,6 +1,7 @@
 """Sphinx's settings for the site, which `make site` builds from the pages as they are stored."""
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ myst_enable_extensions = ["amsmath", "dollarmath", "html_image"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+repository = os.environ.get("GITHUB_REPOSITORY", "")  # on GitHub alone pages know their own
+html_context = {"repository": repository}
 # From the site itself, with its glyphs as outlines, so that it needs no fonts; only the full one
 # knows a backslash inside of \text{Loss\_D}.
 mathjax_path = "tex-svg-full.js"
@@ -75,6 +78,7 @@ def prepare(app, docname, source):
         return link[1] if (here / link[2]).is_dir() else link[0]
 
     source[0] = re.sub(r"\[([^]]+)\]\(([\w/]+)\)", text_if_folder, source[0])
+    source[0] = source[0].replace("ADDRESS", repository or "ADDRESS")
     if docname == root_doc:
         source[0] += CONTENTS
     if docname.startswith("notebooks/"):

@@ -78,9 +78,7 @@ def check_dead_share(function: ex.Function) -> None:
     maps[1, 1, 0, 1] = 0.5  # zero but for one place in one image
     maps[:, 2] = 1.0
     zero = (maps == 0).float()
-    mistakes = {
-        "whole_channel": zero.amin(0).mean(),  # each place as a unit of its own
-    }
+    mistakes = {"whole_channel": zero.amin(0).mean()}  # each place as a unit of its own
     ex.require_close(function(maps), 1 / 3, ex.text("maps"), mistakes, "definition")
 
 

@@ -30,11 +30,7 @@ def check_best_discriminator(function: ex.Function) -> None:
         }
         ex.require_close(answers, best, case, mistakes, "slope")
         right = -(torch.special.xlogy(p, best) + torch.special.xlogy(q, 1 - best)).sum()
-        mistakes = {
-            "climbed": -right,
-            "mean": right / len(p),
-            "halved": right / 2,
-        }
+        mistakes = {"climbed": -right, "mean": right / len(p), "halved": right / 2}
         ex.require_close(loss, right, ex.text("loss", case=case), mistakes, "loss_is_a_sum")
 
 

@@ -1,5 +1,6 @@
 """The site as a reader meets it, opened from a folder: its pages, the generator, the game."""
 
+import os
 import subprocess
 import sys
 import time
@@ -27,7 +28,8 @@ def site(browser, tmp_path_factory):
     pytest.importorskip("furo", reason="no Sphinx")
     folder = tmp_path_factory.mktemp("site") / "under" / "a path"
     command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-c", "site", ".", str(folder)]
-    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
+    environment = os.environ | {"GITHUB_REPOSITORY": "owner/course"}
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
     return folder
 
 
@@ -73,6 +75,8 @@ def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
             link = page.get_by_text("Download the notebook").get_attribute("href")
             stored = ROOT / "notebooks" / f"{path.stem}.ipynb"
             assert (path.parent / link).read_bytes() == stored.read_bytes()
+            link = page.get_by_role("link", name="Colab").get_attribute("href")
+            assert link.endswith(f"/github/owner/course/blob/main/notebooks/{stored.name}")
 
 
 def test_the_site_is_small_and_its_theme_and_search_work(visit, site):

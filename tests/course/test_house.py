@@ -1,5 +1,6 @@
 """The house in order: pages, results, dependencies and imports say what is true."""
 
+import ast
 import re
 import shlex
 import shutil
@@ -41,19 +42,21 @@ def test_links_lead_somewhere(page):
             assert not anchor or anchor in slugs(path or page), link
 
 
-def test_commands_on_pages_are_understood():
-    """Each `make ...` is in the Makefile, and each `python -m dcgan_utils ...` parses."""
+def test_commands_on_pages_are_understood_by_each_shell_and_by_what_they_start():
+    """No comment, which zsh and cmd take for arguments; nothing that one shell alone expands."""
     targets = re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE)
+    starts = r"`((?:py|python|pip|make|pytest|torchrun|uvx|conda) [^`]+)`"
     for page, text in PAGES.items():
         if page != "CHANGELOG.md":  # which also names what is gone
-            code = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-            lines = "\n".join([*code, *re.findall(r"`(make [^`]+)`", text)])
+            code = re.findall(r"```(?:sh|bat)\n(.*?)```", text, re.DOTALL)
+            lines = "\n".join([*code, *re.findall(starts, text)])
             assert set(re.findall(r"^make (\w+)", lines, re.MULTILINE)) <= set(targets), page
-    commands = re.findall(r"-m dcgan_utils (.*)", README.replace("\\\n", ""))
+            assert not re.search(r"[^\w\s./\\:=+\"\[\]-].*", lines), page
+    commands = re.findall(r"-m dcgan_utils ([^`\n]+)", README)
     assert len(commands) >= 4 and "make train" in README
     for line in commands:
         if "--help" not in line:
-            parse(shlex.split(line.split("  #")[0].strip("`")))  # or it leaves with an error
+            parse(shlex.split(line))  # or it leaves with an error
 
 
 def test_the_map_of_the_package_is_the_one_that_its_imports_draw():
@@ -92,6 +95,40 @@ def test_dependencies_state_their_reason_and_are_pinned_within_their_range():
     for wanted in map(Requirement, REQUIREMENTS):
         assert re.search(rf'^    "{wanted}", *# \w', PYPROJECT, re.MULTILINE), wanted
         assert versions[wanted.name.lower()] in wanted.specifier, wanted
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_trains_outside_of_the_project(tmp_path, monkeypatch):
+    """It is built from the sdist, and brings each file of both packages, rows and weights too."""
+    project, installed = tmp_path / "project", tmp_path / "installed"
+    for name in ("dcgan_utils", "experiments"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    files = [path.relative_to(project) for path in project.glob("*/**/*.*")]
+    build = "from setuptools import build_meta; build_meta.build_sdist('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=project, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, f"--target={installed}", *tmp_path.glob("*.tar.gz")], check=True)
+    missing = {path.as_posix() for path in files if not (installed / path).exists()}
+    assert missing == {"experiments/README.md"}
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    command = shlex.split("-m dcgan_utils train --preset smoke --data embedded --judge 1000")
+    subprocess.run([sys.executable, *command], cwd=tmp_path, check=True)
+    assert (tmp_path / "runs" / "smoke-1" / "judgment.md").is_file()
+
+
+@pytest.mark.slow
+def test_what_notebooks_import_is_importable_from_any_folder(tmp_path):
+    imports = set()
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                lines = map(ast.unparse, ast.parse(cell.source).body)
+                imports |= {line for line in lines if re.match("(from|import) ", line)}
+    program = "\n".join(sorted(imports))
+    assert "from experiments" in program
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

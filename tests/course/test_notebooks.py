@@ -14,6 +14,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 
 from notebooks.few_colors import FewColors, in_few_colors
+from notebooks.first_cell import CELL, put_first
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +38,22 @@ def test_notebooks_are_stored_as_executed(notebook):
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
             assert output.get("name") != "stderr", cell.source
+
+
+def test_the_first_cell_asks_pip_only_where_the_course_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr("subprocess.check_output", lambda command, text: " ".join(command))
+    exec(CELL)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    exec(CELL)
+    assert "-m pip install https://" in capsys.readouterr().out
+
+
+def test_the_first_code_cell_is_the_one_that_installs(notebook):
+    """`python -m notebooks.first_cell` puts it there; another time it changes nothing."""
+    before = nbformat.writes(notebook)
+    put_first(notebook)
+    assert nbformat.writes(notebook) == before
 
 
 REASONS = {f"differs-by-{what}" for what in ("data", "machine", "time", "results")}
