@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from IPython.display import DisplayHandle, Image
 from tqdm import tqdm
 
+from .language import say
 from .plots import image_grid, in_style, loss_curves, score_curves, to_png
 from .training import Report, Training
 
@@ -30,6 +31,11 @@ def minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def told(step: int, warning: str) -> str:
+    """Return a warning and when it came, in the reader's language."""
+    return say("Warning, step {step}: {warning}", step=step, warning=say(warning))
+
+
 class TerminalProgress:
     """A bar on a terminal, until a `with` block ends; in a file or a pipe, a line now and then."""
 
@@ -47,7 +53,7 @@ class TerminalProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            tqdm.write(f"Warning, step {report.step}: {warning}", file=self.stream)
+            tqdm.write(told(report.step, warning), file=self.stream)
         numbers = describe(report.metrics)
         self.bar.set_postfix_str(numbers, refresh=False)
         self.bar.update(report.step - self.bar.n)
@@ -83,7 +89,7 @@ class NotebookProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            self.warnings.append(f"Warning, step {report.step}: {warning}")
+            self.warnings.append(told(report.step, warning))
             print(self.warnings[-1], file=sys.stderr)
         if report.step - self.drawn >= self.every:
             self.handle.update(self._picture())

@@ -38,21 +38,10 @@ def describe_figures(alt_text=alt_text) -> None:  # type: ignore[no-untyped-def]
     formatter.for_type_by_name("matplotlib.figure", "Figure", describe)
 
 
-FONTS = {  # that have the characters of a language
-    "zh": (
-        "Noto Sans CJK SC",
-        "Noto Sans SC",
-        "Source Han Sans SC",
-        "PingFang SC",
-        "Microsoft YaHei",
-    )
-    + (
-        "SimHei",
-        "WenQuanYi Micro Hei",
-        "WenQuanYi Zen Hei",
-        "Arial Unicode MS",
-        "Droid Sans Fallback",
-    )
+FONTS = {  # that have a language's characters, on Linux, macOS and Windows
+    "zh": ["Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei"]
+    + ["WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei"]
+    + ["Noto Sans CJK JP", "Arial Unicode MS", "Droid Sans Fallback"],
 }
 
 
@@ -63,26 +52,16 @@ def pattern_of(text: str):  # type: ignore[no-untyped-def]
     return re.compile("(.+?)".join(map(re.escape, text.split("{}"))), re.DOTALL)
 
 
-def translate_figures(language: str, pattern_of=pattern_of, fonts=FONTS) -> None:  # type: ignore[no-untyped-def]
-    """Let Matplotlib translate what it writes, if the system has a font for it; else say so."""
+def translator(language: str, pattern_of=pattern_of):  # type: ignore[no-untyped-def]
+    """Return a function that translates what figures say, whole or by parts, by the catalog."""
     import functools
     import tomllib
     from pathlib import Path
 
-    from matplotlib import font_manager, rcParams
-    from matplotlib.text import Text
-
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    found = [name for name in fonts.get(language, ()) if name in there]
-    if not found:
-        print(f"No font for {language!r} was found, such as Noto Sans CJK: figures stay English.")
-        return
-    rcParams["font.family"] = [*rcParams["font.family"], found[0]]
     file = Path(__file__).parent / language / "pictures.toml"
     catalog = tomllib.loads(file.read_text("utf-8"))["pictures"]
     longest = sorted(catalog, key=len, reverse=True)
     patterns = [(pattern_of(text), catalog[text]) for text in longest if "{}" in text]
-    plain = Text.set_text
 
     @functools.cache
     def translated(text: str) -> str:
@@ -93,7 +72,30 @@ def translate_figures(language: str, pattern_of=pattern_of, fonts=FONTS) -> None
                 return said.format(*map(translated, match.groups()))
         return text
 
-    Text.set_text = lambda self, text: plain(self, translated(str(text or "")))
+    return translated
+
+
+def translate_figures(language: str, translator=translator, fonts=FONTS) -> None:  # type: ignore[no-untyped-def]
+    """Let Matplotlib translate what it writes, if the system has a font for it; else say so."""
+    import contextlib
+
+    from matplotlib import font_manager, rcParams
+    from matplotlib.text import Text
+
+    def there() -> list[str]:
+        names = {font.name for font in font_manager.fontManager.ttflist}
+        return [name for name in fonts.get(language, []) if name in names]
+
+    if not there():  # Matplotlib keeps a list: a font may be newer
+        for path in font_manager.findSystemFonts():
+            with contextlib.suppress(Exception):  # of a file that it can't read
+                font_manager.fontManager.addfont(path)
+    if not there():
+        print(f"No font for {language!r} was found, such as Noto Sans CJK: figures stay English.")
+        return
+    rcParams["font.family"] = [*rcParams["font.family"], there()[0]]
+    plain, translated = Text.set_text, translator(language)
+    Text.set_text = lambda self, s: plain(self, translated(str(s or "")))  # type: ignore
 
 
 if __name__ == "__main__":
@@ -103,4 +105,4 @@ if __name__ == "__main__":
     if (language := os.environ.get("DCGAN_LANGUAGE", "en")) != "en":
         translate_figures(language)
     # they run among the reader's own names
-    del alt_text, describe_figures, translate_figures, pattern_of, language, os, FONTS
+    del alt_text, describe_figures, translate_figures, translator, pattern_of, language, os, FONTS
