@@ -97,6 +97,7 @@ def translate_alts(notebook: nbformat.NotebookNode, language: str) -> None:
         if (alt := facts.get("alt", "")) in catalog["pictures"]:
             facts["alt"] = catalog["pictures"][alt]
         elif alt:
+            alt += " "
             for part, said in catalog["alt"].items():
                 alt = pattern_of(part).sub(
                     lambda found, said=said: said.format(*found.groups()), alt
