@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .data import unscale
-from .history import History
+from .training import History
 
 COLORS = {  # Okabe and Ito's: told apart in greyscale and by color-blind readers
     "discriminator": "#0072B2",

@@ -1,4 +1,4 @@
-"""Training: the two steps, which notebook 05 takes by hand, and the loop around them."""
+"""Training: the two steps, which notebook 05 takes by hand, what they record, and the loop."""
 
 import contextlib
 import copy
@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,6 @@ from .config import Config, UserError
 from .data import Batches, Images
 from .device import autocast
 from .health import DIVERGED, BatchStatistics, Diverged, Monitor, Report, batch_statistics
-from .history import History, sample_steps
 from .language import say
 from .losses import Objective, non_saturating, objective_for
 from .networks import new_networks
@@ -146,6 +145,66 @@ def generator_step(
     optimizer.step()
     score = objective.score(outputs[0].detach()).mean()
     return {"loss_g": loss.detach(), "d_fake_after": score}
+
+
+class History:
+    """The recorded numbers, by column.
+
+    `step` counts finished steps, `seconds` the training time until then. The others are what the
+    steps report: usually `loss_d` and `loss_g` in nats, `d_real` the mean of D(x), `d_fake_before`
+    and `d_fake_after` that of D(G(z)) before and after D's own step. What a step does not report is
+    NaN. Values stay on the device until `flush`, so that recording does not make it wait.
+    """
+
+    def __init__(
+        self,
+        probability: bool = False,
+        columns: Sequence[str] = ("step", "seconds"),
+        rows: Tensor | None = None,
+    ):
+        self.probability, self.columns = probability, tuple(columns)
+        self.rows = torch.empty(0, len(self.columns), dtype=torch.float64) if rows is None else rows
+        self._waiting: list[tuple[int, float, Tensor]] = []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> Tensor:
+        """Return one column, (rows,) float64."""
+        return self.rows[:, self.columns.index(column)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the steps reported."""
+        return self.columns[2:]
+
+    def add(self, step: int, seconds: float, values: Mapping[str, Tensor]) -> None:
+        """Keep a step's numbers, scalars that are still on the device."""
+        if new := [name for name in values if name not in self.columns]:
+            self.flush()
+            self.columns += tuple(new)
+            self.rows = torch.nn.functional.pad(self.rows, (0, len(new)), value=torch.nan)
+        missing = torch.full_like(next(iter(values.values())), torch.nan)
+        row = torch.stack([values.get(name, missing) for name in self.names])
+        self._waiting.append((step, seconds, row))
+
+    def flush(self) -> None:
+        """Read all waiting values from the device at once."""
+        if not self._waiting:
+            return
+        steps, seconds, values = zip(*self._waiting)
+        times = torch.tensor([steps, seconds], dtype=torch.float64).T  # (new rows, 2)
+        read = torch.stack(values).cpu().double()  # (new rows, names); MPS has no float64
+        self.rows = torch.cat([self.rows, torch.cat([times, read], dim=1)])
+        self._waiting.clear()
+
+    def to_csv(self) -> bytes:
+        """Return the table as CSV with a header line."""
+        lines = [",".join(self.columns)]
+        for step, seconds, *values in self.rows.tolist():
+            cells = [f"{step:.0f}", f"{seconds:.3f}", *(f"{value:.6g}" for value in values)]
+            lines.append(",".join(cells))
+        return ("\n".join(lines) + "\n").encode()
 
 
 class Training:
@@ -391,6 +450,12 @@ class Training:
         self.fixed_latents = state["fixed_latents"].to(self.device)
         self.history = History(self.objective.probability, state["columns"], state["history"])
         self.frames = dict(state["frames"])
+
+
+def sample_steps(total: int, frames: int) -> list[int]:
+    """Return after which steps to draw the fixed latent vectors: 0 and `total`, dense at first."""
+    places = torch.linspace(0, 1, frames, dtype=torch.float64) ** 2.5
+    return sorted({round(place * total) for place in places.tolist()})
 
 
 def set_learning_rate(optimizer: Optimizer, config: Config, done: float) -> None:

@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from PIL import Image, ImageSequence
 
 from dcgan_utils import animations, plots
-from dcgan_utils.history import History
+from dcgan_utils.training import History
 from notebooks.alt_texts import alt_text
 
 COLUMNS = ("step", "seconds", "loss_d", "loss_g", "d_real", "d_fake_before", "d_fake_after")

@@ -6,8 +6,7 @@ from several import LABELED, assert_identical, state_of
 
 from dcgan_utils.config import UserError
 from dcgan_utils.data import Images
-from dcgan_utils.history import History, sample_steps
-from dcgan_utils.training import Training
+from dcgan_utils.training import History, Training, sample_steps
 
 
 def test_a_run_records_every_step_and_takes_its_pictures(new_training):
