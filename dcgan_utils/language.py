@@ -5,22 +5,16 @@ import os
 import tomllib
 from pathlib import Path
 
-MESSAGES = Path(__file__).parent / "exercises" / "messages"
-
-
-def of_reader() -> str:
-    """Return the reader's language, such as "zh"; "en" unless DCGAN_LANGUAGE names another."""
-    return os.environ.get("DCGAN_LANGUAGE", "en")
+of_reader = functools.partial(os.environ.get, "DCGAN_LANGUAGE", "en")  # such as "zh"
 
 
 @functools.cache
 def messages(language: str) -> dict[str, dict[str, str]]:
     """Return the messages in a language, by exercise and key; none where it has no file."""
-    path = MESSAGES / f"{language}.toml"
+    path = Path(__file__).parent / "exercises" / "messages" / f"{language}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def say(english: str, **values: object) -> str:
-    """Return words in the reader's language, or as they are, with their braces filled."""
-    told = messages(of_reader()).get("said", {}).get(english, english)
-    return told.format(**values) if values else told
+def say(english: str) -> str:
+    """Return words in the reader's language, or else as they are."""
+    return messages(of_reader()).get("said", {}).get(english, english)

@@ -31,11 +31,6 @@ def minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def told(step: int, warning: str) -> str:
-    """Return a warning and when it came, in the reader's language."""
-    return say("Warning, step {step}: {warning}", step=step, warning=say(warning))
-
-
 class TerminalProgress:
     """A bar on a terminal, until a `with` block ends; in a file or a pipe, a line now and then."""
 
@@ -53,7 +48,8 @@ class TerminalProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            tqdm.write(told(report.step, warning), file=self.stream)
+            line = say("Warning, step {}: {}").format(report.step, say(warning))
+            tqdm.write(line, file=self.stream)
         numbers = describe(report.metrics)
         self.bar.set_postfix_str(numbers, refresh=False)
         self.bar.update(report.step - self.bar.n)
@@ -89,7 +85,7 @@ class NotebookProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            self.warnings.append(told(report.step, warning))
+            self.warnings.append(say("Warning, step {}: {}").format(report.step, say(warning)))
             print(self.warnings[-1], file=sys.stderr)
         if report.step - self.drawn >= self.every:
             self.handle.update(self._picture())
