@@ -5,8 +5,6 @@ import os
 import tomllib
 from pathlib import Path
 
-of_reader = functools.partial(os.environ.get, "DCGAN_LANGUAGE", "en")  # such as "zh"
-
 
 @functools.cache
 def messages(language: str) -> dict[str, dict[str, str]]:
@@ -17,4 +15,4 @@ def messages(language: str) -> dict[str, dict[str, str]]:
 
 def say(english: str) -> str:
     """Return words in the reader's language, or else as they are."""
-    return messages(of_reader()).get("said", {}).get(english, english)
+    return messages(os.environ.get("DCGAN_LANGUAGE", "en")).get("said", {}).get(english, english)

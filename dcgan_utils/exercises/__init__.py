@@ -10,6 +10,7 @@ import inspect
 import linecache
 import math
 import numbers
+import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
@@ -24,7 +25,7 @@ from IPython import get_ipython
 from IPython.display import display
 from torch import Tensor, nn
 
-from ..language import messages, of_reader
+from ..language import messages
 
 Function = Callable[..., Any]  # what a reader writes
 Mistakes = Mapping[str, Any]  # what usual mistakes give, by the key of their hint
@@ -33,7 +34,7 @@ _number: ContextVar[str] = ContextVar("number", default="common")  # of the exer
 
 def text(key: str, **values: object) -> str:
     """Return a message of the exercise being checked, or else one that all share."""
-    for language in (of_reader(), "en"):
+    for language in (os.environ.get("DCGAN_LANGUAGE", "en"), "en"):
         for table in (_number.get(), "common"):
             if message := messages(language).get(table, {}).get(key):
                 return message.format(**values)
