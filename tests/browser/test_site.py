@@ -67,16 +67,23 @@ def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
         assert formulas.filter(has_text="\\").count() == 0, path  # a command that is not known
         assert page.evaluate(SIDEWAYS) == [0, 0], path
         assert page.evaluate(BACKGROUND) != WHITE, path
+        chinese = page.locator("html").get_attribute("lang") == "zh-CN"
         images = page.evaluate("Array.from(document.images, (i) => [i.naturalWidth, i.alt])")
-        assert all(width and len(alt.split()) >= 6 for width, alt in images), (path, images)
+        words = [(width, len(alt if chinese else alt.split())) for width, alt in images]
+        assert all(width and count >= 6 for width, count in words), (path, images)
         assert page.locator("details[open]").count() == 0, path
-        if path.parent.name == "notebooks":
-            assert images and page.locator("summary", has_text="Solution").count() >= 3, path
-            link = page.get_by_text("Download the notebook").get_attribute("href")
-            stored = ROOT / "notebooks" / f"{path.stem}.ipynb"
-            assert (path.parent / link).read_bytes() == stored.read_bytes()
+        if path.name != "search.html":
+            switch = page.locator(f"a[lang={'en' if chinese else 'zh-CN'}]").get_attribute("href")
+            assert (path.parent / switch).exists(), path
+        if "notebooks" in path.parts:
+            solution = "参考答案" if chinese else "Solution"
+            assert images and page.locator("summary", has_text=solution).count() >= 3, path
+            download = "下载笔记本" if chinese else "Download the notebook"
+            link = page.get_by_text(download).get_attribute("href")
+            stored = path.relative_to(site).with_suffix(".ipynb")
+            assert (path.parent / link).read_bytes() == (ROOT / stored).read_bytes()
             link = page.get_by_role("link", name="Colab").get_attribute("href")
-            assert link.endswith(f"/github/owner/course/blob/main/notebooks/{stored.name}")
+            assert link.endswith(f"/github/owner/course/blob/main/{stored.as_posix()}")
 
 
 def test_the_site_is_small_and_its_theme_and_search_work(visit, site):
