@@ -19,6 +19,9 @@ PAIRS = translate.pairs("zh")
 CATALOG = tomllib.loads((ROOT / "notebooks/zh/pictures.toml").read_text("utf-8"))
 
 
+ENGLISH = r"\b[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}\b"
+
+
 @pytest.fixture(params=PAIRS, ids=lambda path: path.name[:2])
 def pair(request):
     """Return an English notebook, the translations of its cells, and the translated notebook."""
@@ -59,7 +62,7 @@ def test_translated_notebooks_are_stored_as_executed_with_alt_texts_and_small(pa
         assert output.output_type != "error" and output.get("name") != "stderr"
         if "image/png" in output.get("data", {}):
             alt = output.metadata["image/png"]["alt"]
-            assert re.search("[\u4e00-\u9fff]", alt) and not re.search("axis:|Legend:", alt), alt
+            assert re.search("[\u4e00-\u9fff]", alt) and not re.search(ENGLISH, alt), alt
     assert len(nbformat.writes(pair[2])) < 2e6
 
 
@@ -105,7 +108,7 @@ def test_every_warning_is_said_in_the_readers_language(monkeypatch, capsys):
     monkeypatch.setenv("DCGAN_LANGUAGE", "zh")
     warnings = [value for name, value in vars(health).items() if name.isupper()]
     warnings = [value for value in [*warnings, losses.D_WINS] if isinstance(value, str)]
-    assert len(warnings) == 7
+    assert len(warnings) >= 7
     for warning in warnings:
         assert language.say(warning) != warning
     assert language.say("one's own: {x}") == "one's own: {x}"
