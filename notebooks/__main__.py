@@ -113,7 +113,8 @@ def main(arguments: list[str]) -> None:
     """Do what the command line asks."""
     if arguments[:1] == ["anew"] and len(arguments) == 2:
         aside = begin_anew(arguments[1])
-        print(f"A fresh copy is in {MINE.name}/." + f" Yours is now {aside.name}." * aside.exists())
+        fresh = f"A fresh copy is in {MINE.relative_to(ROOT).as_posix()}/."
+        print(fresh + f" Yours is now {aside.name}." * aside.exists())
     elif arguments == ["changes"]:
         for name, lines in changes().items():
             print(name, *lines, f"To begin it anew: make anew NOTEBOOK={name[:2]}\n", sep="\n")
