@@ -87,7 +87,7 @@ def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
 
 
 def test_the_site_is_small_and_its_theme_and_search_work(visit, site):
-    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 30e6
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 40e6
     page = visit("index")
     files = {site / url.partition("a%20path/")[2].split("?")[0] for url in visit.asked}
     assert len(files) > 3 and sum(path.stat().st_size for path in files) < 1e6
