@@ -79,7 +79,7 @@ def translate_figures(language: str, translator=translator, fonts=FONTS) -> None
     """Let Matplotlib translate what it writes, if the system has a font for it; else say so."""
     import contextlib
 
-    from matplotlib import font_manager, rcParams
+    from matplotlib import font_manager
     from matplotlib.text import Text
 
     def there() -> list[str]:
@@ -93,7 +93,8 @@ def translate_figures(language: str, translator=translator, fonts=FONTS) -> None
     if not there():
         print(f"No font for {language!r} was found, such as Noto Sans CJK: figures stay English.")
         return
-    rcParams["font.family"] = [*rcParams["font.family"], there()[0]]
+    font, families = there()[0], font_manager.FontProperties.get_family
+    font_manager.FontProperties.get_family = lambda self: [*families(self), font]  # type: ignore
     plain, translated = Text.set_text, translator(language)
     Text.set_text = lambda self, s: plain(self, translated(str(s or "")))  # type: ignore
 

@@ -125,7 +125,8 @@ def test_the_catalog_of_figures_fills_the_same_holes():
 
 def test_figures_are_translated_whole_and_in_parts(monkeypatch, capsys):
     monkeypatch.setattr(matplotlib.text.Text, "set_text", matplotlib.text.Text.set_text)
-    monkeypatch.setitem(matplotlib.rcParams, "font.family", ["sans-serif"])
+    families = matplotlib.font_manager.FontProperties.get_family
+    monkeypatch.setattr(matplotlib.font_manager.FontProperties, "get_family", families)
     monkeypatch.setattr(matplotlib.font_manager, "findSystemFonts", list)
     alt_texts.translate_figures("zh", fonts={})
     assert "stay English" in capsys.readouterr().out
@@ -136,7 +137,8 @@ def test_figures_are_translated_whole_and_in_parts(monkeypatch, capsys):
         ("with batch norm, error 0.1", "有批归一化，误差 0.1"),
         ("3 of 9 pixels are never read", "9 个像素中有 3 个从来没读到"),
     ):
-        assert matplotlib.text.Text(text=english).get_text() == said
+        text = matplotlib.text.Text(text=english, family="monospace")
+        assert (text.get_text(), text.get_family()) == (said, ["monospace", "DejaVu Sans"])
 
 
 CELLS = r"((?:\[\d+\](?:,|、| |and|to|和|到)*)+)"
