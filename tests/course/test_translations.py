@@ -141,6 +141,17 @@ def test_figures_are_translated_whole_and_in_parts(monkeypatch, capsys):
         assert (text.get_text(), text.get_family()) == (said, ["monospace", "DejaVu Sans"])
 
 
+@pytest.mark.parametrize("page", ["README", "TEACHERS"])
+def test_pages_give_the_minutes_of_the_english_ones(page):
+    found = []
+    for name in (page, f"{page}.zh-CN"):
+        text = (ROOT / f"{name}.md").read_text("utf-8")
+        rows = re.findall(r"^\| \[?(\d\d) .+?((?: \| \d+ [^|]+)+)\|$", text, re.MULTILINE)
+        found.append({number: re.findall(r"\d+", times) for number, times in rows})
+    english, chinese = found
+    assert len(chinese) >= 6 and chinese.items() <= english.items()
+
+
 CELLS = r"((?:\[\d+\](?:,|、| |and|to|和|到)*)+)"
 NOTEBOOK = r"(\d\d)_\w+\.ipynb|^## (\d\d) "
 PLACE = rf"{NOTEBOOK}|(?:[Ss]ection |第 )(\d+)(?: 节，单元格|, cells?) {CELLS}"
