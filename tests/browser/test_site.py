@@ -66,17 +66,25 @@ def test_every_page_is_whole_on_a_phone_in_the_dark(visit, site):
         assert formulas.filter(has_text="\\").count() == 0, path  # a command that is not known
         assert page.evaluate(SIDEWAYS) == [0, 0], path
         assert page.evaluate(BACKGROUND) != WHITE, path
+        chinese = page.locator("html").get_attribute("lang") == "zh-CN"
         images = page.evaluate("Array.from(document.images, (i) => [i.naturalWidth, i.alt])")
-        assert all(width and len(alt.split()) >= 6 for width, alt in images), (path, images)
+        words = [(width, len(alt if chinese else alt.split())) for width, alt in images]
+        assert all(width and count >= 6 for width, count in words), (path, images)
         assert page.locator("details[open]").count() == 0, path
-        if path.parent.name == "notebooks":
-            assert images and page.locator("summary", has_text="Solution").count() >= 3, path
+        if path.name != "search.html":
+            switch = page.locator(f"a[lang={'en' if chinese else 'zh-CN'}]").get_attribute("href")
+            assert (path.parent / switch).exists(), path
+        if "notebooks" in path.parts:
+            solution = "参考答案" if chinese else "Solution"
+            assert images and page.locator("summary", has_text=solution).count() >= 3, path
             assert page.locator(".related-pages a").count() == 2, path  # previous and next
-            here = path.parent / page.get_by_text("Download the notebook").get_attribute("href")
-            cells = (nbformat.read(it, 4).cells for it in (here, ROOT / "notebooks" / here.name))
+            download = "下载笔记本" if chinese else "Download the notebook"
+            here = path.parent / page.get_by_text(download).get_attribute("href")
+            original = path.relative_to(site).with_suffix(".ipynb")
+            cells = (nbformat.read(it, 4).cells for it in (here, ROOT / original))
             loaded, stored = ([cell.source for cell in one] for one in cells)
             assert loaded == stored, path
-            colab = f"/github/owner/course/blob/main/notebooks/{here.name}"
+            colab = f"/github/owner/course/blob/main/{original.as_posix()}"
             assert page.locator(f"a[href$='{colab}']").count() == 1, path
 
 
