@@ -162,11 +162,23 @@ def test_the_game_is_that_of_notebook_00(visit):
     for cell in nbformat.read(ROOT / "notebooks/00_the_game.ipynb", as_version=4).cells:
         if cell.source.startswith(("MEANS", "def curve", "def non_saturating", "class Game")):
             exec(cell.source, names)
+
+    def assert_same(game):
+        x = torch.linspace(-4, 4, 81)
+        for network, name in ((game.d, "d"), (game.g, "g")):
+            values = page.evaluate(f"(x) => Array.from(game.{name}.forward(x))", x.tolist())
+            expected = network(x[:, None]).flatten().detach()
+            assert (torch.tensor(values) - expected).abs().max() < 1e-3
+
     with torch.random.fork_rng():
         game = names["Game"]()
         game.play(100)
-    x = torch.linspace(-4, 4, 81)
-    for network, name in ((game.d, "d"), (game.g, "g")):
-        values = page.evaluate(f"(x) => Array.from(game.{name}.forward(x))", x.tolist())
-        expected = network(x[:, None]).flatten().detach()
-        assert (torch.tensor(values) - expected).abs().max() < 1e-3
+        assert_same(game)
+        page.get_by_label("rate of G").fill("-1.7")
+        page.get_by_role("button", name="new game").click()
+        for name in ("ten of D", "half step of G", "half step of D", "ten of G", "step of both"):
+            page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_text("12 of D, 12 of G").wait_for()
+        game = names["Game"](rate_g=0.02)
+        game.move_d(10), game.move_g(), game.move_d(), game.move_g(10), game.play(1)
+        assert_same(game)
