@@ -36,7 +36,7 @@ changes: .venv/installed
 	$(BIN)/python -m notebooks changes
 
 test: .venv/with-test
-	@echo "All notebooks again, and all tests: about 10 minutes on 2 cores."
+	@echo "All notebooks again, and all tests: about 12 minutes on 2 cores."
 	$(PYTEST) $(NBVAL) $(NOTEBOOKS) tests
 
 unit: .venv/with-test
