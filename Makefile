@@ -5,7 +5,7 @@
 #   make train TORCH=cpu
 # Anything after `make train` goes in ARGS:
 #   make train ARGS="--preset mnist64 --seed 3"
-# and the number of a notebook to begin anew in NOTEBOOK:
+# and the number of a notebook to begin anew, or to translate and run, in NOTEBOOK:
 #   make anew NOTEBOOK=05
 # NOTEBOOKS names those that nbval, handout or notebooks take:
 #   make nbval NOTEBOOKS=notebooks/05*.ipynb
@@ -21,7 +21,7 @@ NOTEBOOKS := $(shell ls -r notebooks/*.ipynb)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 NBVAL := --nbval --nbval-sanitize-with tests/course/nbval.cfg -p nbval_times
 
-.PHONY: train lab anew changes test unit nbval lint format handout notebooks results site bench
+.PHONY: train lab anew changes test unit nbval lint format handout notebooks zh results site bench
 
 train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
@@ -36,7 +36,7 @@ changes: .venv/installed
 	$(BIN)/python -m notebooks changes
 
 test: .venv/with-test
-	@echo "All notebooks again, and all tests: about 10 minutes on 2 cores."
+	@echo "All notebooks again, and all tests: about 12 minutes on 2 cores."
 	$(PYTEST) $(NBVAL) $(NOTEBOOKS) tests
 
 unit: .venv/with-test
@@ -62,6 +62,9 @@ notebooks: .venv/installed
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
 	$(BIN)/python -m nbconvert --to notebook --inplace --CoalesceStreamsPreprocessor.enabled=True \
 		--NotebookExporter.preprocessors=notebooks.few_colors.FewColors $(NOTEBOOKS)
+
+zh: .venv/installed
+	$(BIN)/python -m notebooks.translate zh $(NOTEBOOK)
 
 results: .venv/installed
 	$(BIN)/python -m experiments report

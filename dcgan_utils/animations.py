@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
 from torch import Tensor
 
+from .language import say
 from .plots import tile
 
 
@@ -84,4 +85,5 @@ class Player:
             start=range(len(pictures))[self.start],
             frames=json.dumps(pictures),
             milliseconds=json.dumps(durations),
+            **{word: say(word) for word in ("Back", "Play", "Pause", "Step", "moment")},
         )

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from .animations import join
+from .language import say
 from .layers import output_size, write_counts
 from .plots import COLORS, in_style, new_axes, set_alt_text, tile, to_png
 
@@ -419,7 +420,7 @@ def sliders(
     ends = [(-limit, limit)] * len(names) if isinstance(limit, (int, float)) else limit
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
     column = [
-        kind(value=value, min=low, max=high, step=step, description=name)
+        kind(value=value, min=low, max=high, step=step, description=say(name))
         for name, (low, high), value in zip(names, ends, start)
     ]
     picture = ipywidgets.HTML()
@@ -456,10 +457,12 @@ def buttons(
 
     row, column = [], []
     for name, press in presses.items():
-        row.append(ipywidgets.Button(description=name))
+        row.append(ipywidgets.Button(description=say(name)))
         row[-1].on_click(lambda _, press=press: answer(press))
     for name, (rate, move) in rates.items():
-        column.append(ipywidgets.FloatLogSlider(rate, min=-4, max=-1, step=0.1, description=name))
+        column.append(
+            ipywidgets.FloatLogSlider(rate, min=-4, max=-1, step=0.1, description=say(name))
+        )
         column[-1].observe(lambda change, move=move: answer(lambda: move(change["new"])), "value")
     answer(lambda: None)
     return ipywidgets.VBox([ipywidgets.HBox(row), *column, picture])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .config import UserError
+from .language import say
 from .losses import Range
 
 PATIENCE = 4  # reports in a row that must show a symptom: early training passes through it briefly
@@ -90,7 +91,7 @@ class Monitor:
         Raises `Diverged` if a number is NaN or infinite.
         """
         if not all(map(math.isfinite, (*values.values(), *real, *fake))):
-            raise Diverged(DIVERGED)
+            raise Diverged(say(DIVERGED))
         symptoms = [  # name, whether it is there, reports in a row until it is said, advice
             ("few images", self._images < 2000, 1, BY_HEART),
             ("evaluation mode", not in_training, 1, EVALUATION),

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from IPython.display import DisplayHandle, Image
 from tqdm import tqdm
 
+from .language import say
 from .plots import image_grid, in_style, loss_curves, score_curves, to_png
 from .training import Report, Training
 
@@ -47,7 +48,8 @@ class TerminalProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            tqdm.write(f"Warning, step {report.step}: {warning}", file=self.stream)
+            line = say("Warning, step {}: {}").format(report.step, say(warning))
+            tqdm.write(line, file=self.stream)
         numbers = describe(report.metrics)
         self.bar.set_postfix_str(numbers, refresh=False)
         self.bar.update(report.step - self.bar.n)
@@ -83,7 +85,7 @@ class NotebookProgress:
 
     def __call__(self, report: Report) -> None:
         for warning in report.warnings:
-            self.warnings.append(f"Warning, step {report.step}: {warning}")
+            self.warnings.append(say("Warning, step {}: {}").format(report.step, say(warning)))
             print(self.warnings[-1], file=sys.stderr)
         if report.step - self.drawn >= self.every:
             self.handle.update(self._picture())

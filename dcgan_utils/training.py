@@ -20,6 +20,7 @@ from .config import Config, UserError
 from .data import Batches, Images
 from .device import autocast
 from .health import DIVERGED, BatchStatistics, Diverged, Monitor, Report, batch_statistics
+from .language import say
 from .losses import Objective, non_saturating, objective_for
 from .networks import new_networks
 from .sampling import draw_latents, sample
@@ -402,7 +403,7 @@ class Training:
         states = (network.state_dict() for network in (self.generator, self.discriminator))
         finite = [value.isfinite().all() for state in states for value in state.values()]
         if devices.on_any_process(not torch.stack(finite).all()):  # read once
-            raise Diverged(DIVERGED)
+            raise Diverged(say(DIVERGED))
 
     def state_dict(self) -> dict:
         """Return all that the rest of the run depends on, as tensors and plain values."""

@@ -1,6 +1,7 @@
 """What makes the networks that are stored in the project: `python -m experiments make NETWORK`."""
 
 import json
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -81,16 +82,16 @@ def make_second_judge(out: Path) -> None:
     print(GOOD.format(right, judging.frechet_distance(seen, reference)))
 
 
-def make_generator(out: Path) -> None:
-    """Make the networks that come with the package: a run of `classroom`, in half precision.
+def make_generator(out: Path, preset_name: str = "classroom") -> None:
+    """Make a preset's networks, in half precision: those of the package, or others.
 
     Their facts have G's distance before rounding.
     """
-    config = preset("classroom", data="mnist", seed=0)
+    config = preset(preset_name, data="mnist", seed=0)
     training = trained(config)
     _, line, verdict = judge(training.sampler, config, SAMPLES)
     distance = round(verdict["samples"]["distance"]["value"], 2)
-    own = {"preset": "classroom", "distance": distance}
+    own = {"preset": preset_name, "distance": distance}
     facts = weight_facts(training) | summarize(training) | own
     for name, network in (("G.pth", training.sampler), ("D.pth", training.discriminator)):
         save_weights(out / name, network.half(), facts)
@@ -98,3 +99,5 @@ def make_generator(out: Path) -> None:
 
 
 MAKERS = {"judge": make_judge, "second_judge": make_second_judge, "generator": make_generator}
+# Its G.pth lies in site/, for the page "The generator".
+MAKERS["conditional"] = partial(make_generator, preset_name="conditional")

@@ -6,7 +6,8 @@
     python -m notebooks changes    what an update of the course changed since you began
 
 JupyterLab saves a notebook again and again, outputs included. So the course is read in
-`my_notebooks/`, which git ignores and which nothing here overwrites.
+`my_notebooks/`, which git ignores and which nothing here overwrites. With DCGAN_LANGUAGE=zh it is
+the Chinese course, whose copies are in `my_notebooks/zh`.
 """
 
 import difflib
@@ -18,7 +19,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COURSE, MINE = ROOT / "notebooks", ROOT / "my_notebooks"
+ENGLISH = (ROOT / "notebooks", ROOT / "my_notebooks")  # the course; the reader's copies
+LANGUAGE = os.environ.get("DCGAN_LANGUAGE", "en")
+TRANSLATED = (ENGLISH[0] / LANGUAGE).is_dir()
+COURSE, MINE = (folder / LANGUAGE if TRANSLATED else folder for folder in ENGLISH)
 BEGUN = ".begun"  # in the readers' folder: each notebook as it was when their copy was made
 START = "START.md"
 
@@ -71,45 +75,35 @@ def changes(course: Path = COURSE, mine: Path = MINE) -> dict[str, list[str]]:
     return found
 
 
-def start_page(readme: str) -> str:
-    """Return the start page: the README's map of the notebooks, for the reader's folder."""
-    course_map = readme.split("\n## The notebooks\n")[1].split("\n## ")[0].strip()
-    course_map = re.sub(r"\]\((?!http|notebooks/)", "](../", course_map).replace(
-        "](notebooks/", "]("
-    )
-    return f"""# DCGAN, from its parts to handwritten digits
+def start_page(readme: str, template: str, folder: str = "notebooks/") -> str:
+    """Return the start page: a template with the README's map of the notebooks, linked anew.
 
-Click on a notebook to open it. **Shift+Enter** runs a cell and goes to the next one.
-
-{course_map}
-
-## What else is here
-
-- These notebooks are your own copies, in the folder `my_notebooks`. Change what you like: nothing
-  overwrites them. In a terminal, `make anew NOTEBOOK=05` puts your copy of one aside and begins
-  with a fresh one; `make changes` shows what an update of the course changed since you began.
-  Without make: `python -m notebooks anew 05` and `python -m notebooks changes`.
-- One folder up, in the file browser at the left: [README](../README.md), the
-  [results](../RESULTS.md), the [page for teachers](../TEACHERS.md), and the package that the
-  notebooks use, in `dcgan_utils`.
-- A cell that takes long is stopped by the square button above the notebook. Training then stops
-  between two steps, and goes on when its cell is run again.
-"""
+    `folder` is where the README has the notebooks whose copies lie beside the page.
+    """
+    up = "../" * folder.count("/")
+    course_map = next(part for part in readme.split("\n## ") if "| [00 " in part)
+    course_map = re.sub(rf"\]\((?!http|{folder})", f"]({up}", course_map.partition("\n")[2].strip())
+    course_map = course_map.replace(f"]({folder}", "](").replace(f"]({up}notebooks/", "](../")
+    return template.replace("COURSE_MAP", course_map)
 
 
 def open_lab(options: list[str]) -> None:
     """Make what is missing and open JupyterLab at the start page, with the project as its root."""
-    copy_missing()
-    (MINE / START).write_text(start_page((ROOT / "README.md").read_text("utf-8")), "utf-8")
+    copy_missing(*ENGLISH)  # a translation leads on to notebooks that have none
+    copy_missing(COURSE, MINE)
+    readme = next(ROOT.glob(f"README.{LANGUAGE}*.md" if TRANSLATED else "README.md"))
+    folder = COURSE.relative_to(ROOT).as_posix() + "/"
+    page = start_page(readme.read_text("utf-8"), (COURSE / START).read_text("utf-8"), folder)
+    (MINE / START).write_text(page, "utf-8")
     for name in changes():
         print(f"The course has changed {name} since you began it: make changes")
     for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):  # settings; extensions, templates
-        paths = [str(COURSE / "jupyter"), os.environ.get(name, "")]
+        paths = [str(ENGLISH[0] / "jupyter"), os.environ.get(name, "")]
         os.environ[name] = os.pathsep.join(filter(None, paths))
-    os.environ.setdefault("PYTHONSTARTUP", str(COURSE / "alt_texts.py"))  # of each kernel
+    os.environ.setdefault("PYTHONSTARTUP", str(ENGLISH[0] / "alt_texts.py"))  # of each kernel
     from jupyterlab.labapp import LabApp
 
-    place = f"/lab/tree/{MINE.name}/{START}"
+    place = f"/lab/tree/{MINE.relative_to(ROOT).as_posix()}/{START}"
     LabApp.launch_instance(
         [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={place}", *options]
     )
@@ -119,7 +113,8 @@ def main(arguments: list[str]) -> None:
     """Do what the command line asks."""
     if arguments[:1] == ["anew"] and len(arguments) == 2:
         aside = begin_anew(arguments[1])
-        print(f"A fresh copy is in {MINE.name}/." + f" Yours is now {aside.name}." * aside.exists())
+        fresh = f"A fresh copy is in {MINE.relative_to(ROOT).as_posix()}/."
+        print(fresh + f" Yours is now {aside.name}." * aside.exists())
     elif arguments == ["changes"]:
         for name, lines in changes().items():
             print(name, *lines, f"To begin it anew: make anew NOTEBOOK={name[:2]}\n", sep="\n")

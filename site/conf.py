@@ -17,7 +17,8 @@ html_title = "The DCGAN course"
 copyright = "the authors of the DCGAN course"
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
 root_doc = "README"
-include_patterns = ["*.md", "experiments/README.md", "notebooks/*.ipynb", "site/*.md"]
+include_patterns = ["*.md", "experiments/README.md", "notebooks/*.ipynb", "notebooks/zh/*.ipynb"]
+include_patterns += ["site/*.md", "site/zh/*.md"]
 exclude_patterns = [".*", "build", "data", "runs"]  # not even looked into
 nb_execution_mode = "off"  # outputs are shown as they are stored
 nb_render_markdown_format = "myst"  # tables, too
@@ -32,7 +33,7 @@ html_context = {"repository": repository}
 mathjax_path = "tex-svg-full.js"
 mathjax_folder = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5"
 html_static_path = ["static", str(mathjax_folder / mathjax_path)]
-html_css_files = ["site.css"]
+html_css_files, html_favicon = ["site.css"], "static/seven.svg"
 templates_path = ["templates"]
 html_copy_source, html_sourcelink_suffix = True, ""  # so that a notebook can be downloaded
 html_show_search_summary = False  # which a page opened from a folder may not load
@@ -51,6 +52,13 @@ site/generator
 
 ```{toctree}
 :hidden:
+:caption: 中文
+
+README.zh-CN
+```
+
+```{toctree}
+:hidden:
 :caption: Notebooks
 :glob:
 
@@ -62,10 +70,24 @@ notebooks/*
 :caption: About the course
 
 TEACHERS
+site/compared
 RESULTS
 experiments/README
 CONTRIBUTING
 CHANGELOG
+```
+"""
+
+CHINESE = """
+
+```{toctree}
+:hidden:
+:caption: 中文
+:glob:
+
+notebooks/zh/*
+site/zh/*
+TEACHERS.zh-CN
 ```
 """
 
@@ -79,8 +101,7 @@ def prepare(app, docname, source):
 
     source[0] = re.sub(r"\[([^]]+)\]\(([\w/]+)\)", text_if_folder, source[0])
     source[0] = source[0].replace("ADDRESS", repository or "ADDRESS")
-    if docname == root_doc:
-        source[0] += CONTENTS
+    source[0] += {root_doc: CONTENTS, "README.zh-CN": CHINESE}.get(docname, "")
     if docname.startswith("notebooks/"):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
@@ -93,12 +114,34 @@ def prepare(app, docname, source):
         source[0] = json.dumps(notebook)
 
 
+def is_chinese(docname):
+    """Return whether a page is Chinese, as its name says."""
+    return docname.endswith(".zh-CN") or "/zh/" in docname
+
+
+def add_switch(app, docname, template, context, doctree):
+    """Tell a page its language, and where it is in the other one: or else that one's first page."""
+    folder, _, name = docname.rpartition("/")
+    if is_chinese(docname):
+        context["language"] = "zh-CN"
+        others = (docname.replace("/zh/", "/").removesuffix(".zh-CN"), root_doc)
+    else:
+        others = (f"{folder}/zh/{name}", f"{docname}.zh-CN", "README.zh-CN")
+    context["other"] = next(other for other in others if other in app.env.found_docs)
+
+
 def finish(app, error):
-    """Write the networks, and let the site open where it lies."""
+    """Write the networks, let the site open where it lies, and make its downloads small."""
     if not error and app.builder.name == "html":
         import export
 
         out = Path(app.outdir)
+        for path in (out / "_sources").rglob("*.ipynb"):
+            notebook = json.loads(path.read_text("utf-8"))
+            for cell in notebook["cells"]:
+                if cell["cell_type"] == "code":
+                    cell["outputs"] = []
+            path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
         export.write(out / "_static" / "weights.js")
         (out / "index.html").write_bytes((out / "README.html").read_bytes())
 
@@ -106,4 +149,5 @@ def finish(app, error):
 def setup(app):
     """Join Sphinx where it can be joined."""
     app.connect("source-read", prepare)
+    app.connect("html-page-context", add_switch)
     app.connect("build-finished", finish)

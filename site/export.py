@@ -7,13 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcgan_utils import judging
 from dcgan_utils.networks import Generator
-from dcgan_utils.sampling import draw_latents, sample
-from dcgan_utils.weights import trained_generator
+from dcgan_utils.sampling import draw_latents
+from dcgan_utils.weights import load_generator, trained_generator
 
 DIRECTIONS = 6  # as many as notebook 09 has sliders
-KEPT = 12  # latent vectors for each digit
+CONDITIONAL = Path(__file__).with_name("conditional.pth")  # of a run of the preset `conditional`
 
 
 def folded(network: Generator) -> tuple[list[int], Tensor]:
@@ -35,6 +34,13 @@ def folded(network: Generator) -> tuple[list[int], Tensor]:
     return widths, torch.cat(parts)
 
 
+def described(network: Generator) -> dict[str, object]:
+    """Return a network as network.js takes it."""
+    widths, weights = folded(network)
+    half = weights.half().numpy().astype("<f2").tobytes()
+    return {"widths": widths, "base64": base64.b64encode(half).decode()}
+
+
 def strongest(network: Generator, count: int = 50) -> Tensor:
     """Return the directions (DIRECTIONS, 100) of z that change the image most; see notebook 09."""
     step = 0.01 * torch.eye(network.latent_size)
@@ -45,23 +51,13 @@ def strongest(network: Generator, count: int = 50) -> Tensor:
     return torch.linalg.eigh(total).eigenvectors.T.flip(0)[:DIRECTIONS]
 
 
-def by_digit(network: Generator) -> list[Tensor]:
-    """Return for each digit KEPT latent vectors whose pictures the judge is surest to read so."""
-    z = draw_latents(2000, network.latent_size, "normal", torch.Generator().manual_seed(0))
-    seen = judging.classify(judging.to_judged_size(sample(network, z), "pad")).probabilities
-    return [z[column.topk(KEPT).indices] for column in torch.from_numpy(seen).T]
-
-
 @torch.no_grad()
 def write(path: Path) -> None:
     """Write weights.js."""
-    network = trained_generator()
-    widths, weights = folded(network)
-    half = weights.half().numpy().astype("<f2").tobytes()
+    plain, conditional = trained_generator(), load_generator(CONDITIONAL)
     stored = {
-        "widths": widths,
-        "base64": base64.b64encode(half).decode(),
-        "directions": strongest(network).mul(1000).round().int().tolist(),  # in thousandths
-        "latents": torch.stack(by_digit(network)).mul(100).round().int().tolist(),  # in hundredths
+        "plain": described(plain),
+        "conditional": described(conditional),
+        "directions": strongest(plain).mul(1000).round().int().tolist(),  # in thousandths
     }
     path.write_text(f"const STORED = {json.dumps(stored, separators=(',', ':'))};\n")

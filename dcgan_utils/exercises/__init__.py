@@ -11,7 +11,6 @@ import linecache
 import math
 import numbers
 import os
-import tomllib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
@@ -26,23 +25,18 @@ from IPython import get_ipython
 from IPython.display import display
 from torch import Tensor, nn
 
+from ..language import messages
+
 Function = Callable[..., Any]  # what a reader writes
 Mistakes = Mapping[str, Any]  # what usual mistakes give, by the key of their hint
-MESSAGES = Path(__file__).parent / "messages"
 _number: ContextVar[str] = ContextVar("number", default="common")  # of the exercise being checked
-
-
-@functools.cache
-def _messages(language: str) -> dict[str, dict[str, str]]:
-    path = MESSAGES / f"{language}.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def text(key: str, **values: object) -> str:
     """Return a message of the exercise being checked, or else one that all share."""
     for language in (os.environ.get("DCGAN_LANGUAGE", "en"), "en"):
         for table in (_number.get(), "common"):
-            if message := _messages(language).get(table, {}).get(key):
+            if message := messages(language).get(table, {}).get(key):
                 return message.format(**values)
     raise KeyError(f"no message {key!r} for exercise {_number.get()}")
 
@@ -125,7 +119,7 @@ def _judge(number: str, check: Callable[[Function], None], answer: Any) -> bool:
         beside = getattr(answer, "__globals__", None)  # of the notebook that defined the answer
         own = [(frame, line) for frame, line in walked if frame.f_globals is beside]
         if isinstance(error, NotImplementedError) and own and own[-1] == walked[-1]:
-            print(f"{text('exercise', number=number)}: {text('not_done')}")
+            print(text("exercise", number=number, told=text("not_done")))
             return False
         if not own and all(frame.f_code is not called.__code__ for frame, _ in walked):
             raise RuntimeError(text("checker_failed", number=number)) from error
@@ -140,7 +134,7 @@ def _judge(number: str, check: Callable[[Function], None], answer: Any) -> bool:
     if isinstance(answer, FunctionType) and (cell := _cell(answer.__code__.co_filename)):
         details.append(text("judged", name=answer.__name__, cell=cell))
         source = inspect.getsource(answer)
-    display(Verdict(f"{text('exercise', number=number)}: {title}", details, right, source))
+    display(Verdict(text("exercise", number=number, told=title), details, right, source))
     return right
 
 

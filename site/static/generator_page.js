@@ -1,6 +1,7 @@
 // The page "The generator": buttons and sliders for the network of network.js.
 
-const generator = new Generator(STORED);
+const generator = new Generator(STORED.plain);
+const writer = new Generator(STORED.conditional); // its last ten inputs say which digit
 const DIRECTIONS = STORED.directions.map((row) => row.map((number) => number / 1000));
 const find = (id) => document.getElementById(id);
 const picture = document.querySelector("#generator canvas");
@@ -13,10 +14,10 @@ function randomLatent() {
 }
 
 // Draw a latent vector's image on a canvas; return the milliseconds that it took.
-function paint(canvas, z) {
+function paint(canvas, network, z) {
   const start = performance.now();
   const image = new ImageData(canvas.width, canvas.height);
-  generator.draw(z).forEach((value, pixel) => {
+  network.draw(z).forEach((value, pixel) => {
     const gray = 127.5 * (value + 1);
     image.data.set([gray, gray, gray, 255], 4 * pixel);
   });
@@ -39,7 +40,7 @@ function show() {
   const moved = z.map((number, i) =>
     sliders.reduce((sum, slider, k) => sum + slider.value * DIRECTIONS[k][i], number),
   );
-  times.push(paint(picture, moved));
+  times.push(paint(picture, generator, moved));
   if (times.length === 20) {
     const median = times.sort((a, b) => a - b)[10];
     find("speed").textContent = `A picture takes ${median.toFixed(1)} ms on this machine.`;
@@ -85,21 +86,18 @@ find("center").onclick = () => {
 };
 for (const slider of sliders) slider.oninput = show;
 
-// A number, in digits that the course's classifier has read beforehand.
-
-function latentFor(digit) {
-  const known = STORED.latents[digit];
-  return known[Math.floor(Math.random() * known.length)].map((number) => number / 100);
-}
+// A number, digit by digit, from one z: so it is written in one hand.
 
 function write() {
   const digits = find("number").value.replace(/\D/g, "");
   const word = document.querySelector("#writer .word");
   word.setAttribute("aria-label", digits ? `${digits}, in the generator's hand` : "Nothing yet");
+  const hand = randomLatent();
   word.replaceChildren(
     ...Array.from(digits, (digit) => {
       const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 32 });
-      paint(canvas, latentFor(digit));
+      const label = Array.from({ length: 10 }, (_, k) => Number(k === Number(digit)));
+      paint(canvas, writer, [...hand, ...label]);
       return canvas;
     }),
   );

@@ -9,9 +9,9 @@ from conftest import PATIENCE, ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def run_all(page):
+def run_all(page, item="Run All Cells"):
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 def test_make_lab_opens_the_map_and_leads_to_the_readers_copies(page, lab):
@@ -138,3 +138,23 @@ def test_controls_are_moved_and_the_picture_changes(page, open_notebook, number,
             "([cell, before]) => cell.querySelector('.widget-html img')?.src !== before",
             arg=[cell.element_handle(), before],
         )
+
+
+def test_05_restarts_and_runs_to_its_end_with_a_live_figure(page, lab):
+    """With a seventh of its run's steps: whole it takes four minutes, and nbval runs it whole."""
+    path = lab[1] / "my_notebooks/05_training_on_mnist.ipynb"
+    whole = path.read_text("utf-8")
+    path.write_text(whole.replace("preset(PRESET)", "preset(PRESET, steps=600)"), "utf-8")
+    page.goto(f"{lab[0]}/lab/tree/my_notebooks/{path.name}?reset")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    run_all(page, "Restart Kernel and Run All Cells…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    code = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+    figure = page.locator("img[alt^='Losses, what D says']")
+    last, seen = code.last, set()
+    last.get_by_text("[*]:").wait_for()
+    while last.get_by_text("[*]:").count():
+        page.wait_for_timeout(300)
+        seen |= {picture.get_attribute("src") for picture in figure.all()}
+    assert last.get_by_text(f"[{code.count()}]:").count()  # after an error it would have no number
+    assert len(seen) > 10

@@ -211,14 +211,14 @@ def test_a_verdict_names_the_cell_that_it_judged(monkeypatch):
 
 
 def test_another_language_may_leave_lines_out(monkeypatch, capsys):
-    tables = {"en": exercises._messages("en"), "zh": {"common": {"not_yet": "还没有"}}}
+    tables = {"en": exercises.messages("en"), "zh": {"common": {"not_yet": "还没有"}}}
     monkeypatch.setenv("DCGAN_LANGUAGE", "zh")
-    monkeypatch.setattr(exercises, "_messages", tables.get)
+    monkeypatch.setattr(exercises, "messages", tables.get)
     CHECKERS["1.1"](lambda: [28])
     assert capsys.readouterr().out.startswith("Exercise 1.1: 还没有. Expected")
 
 
 def test_no_message_is_left_over():
     source = "".join(map(inspect.getsource, MODULES))
-    for number, table in exercises._messages("en").items():
+    for number, table in exercises.messages("en").items():
         assert not [key for key in table if not re.search(f"['\"]{key}['\"]", source)], number

@@ -60,11 +60,13 @@ def test_the_second_judge_is_made_from_its_seed_alone_and_tested(make, capsys):
 
 
 @pytest.mark.slow
-def test_the_generator_is_stored_with_its_facts(make):
-    folder = make("generator")
+@pytest.mark.parametrize("network, classes", [("generator", 0), ("conditional", 10)])
+def test_a_generator_is_stored_with_its_facts(make, network, classes):
+    folder = make(network)
     facts = facts_of(folder / "D.pth")
     assert facts == facts_of(folder / "G.pth") and facts["steps"] == 2 and facts["distance"] > 100
-    assert load_generator(folder / "G.pth").latent_size == facts["latent_size"]
+    stored = load_generator(folder / "G.pth")
+    assert (stored.latent_size, stored.classes) == (facts["latent_size"], classes)
 
 
 def test_nothing_is_overwritten(make):

@@ -54,10 +54,15 @@ def test_a_notebook_begun_anew_is_the_courses_and_the_old_one_is_kept(folders):
         copies.begin_anew("7", course, mine)
 
 
-def test_the_start_page_is_the_readmes_map_and_its_links_lead_somewhere():
-    page = copies.start_page((ROOT / "README.md").read_text(encoding="utf-8"))
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        assert re.search(rf"\]\({path.name}\) \|.+\| \d+ min \| \d+ (?:s|min) \|", page)
+@pytest.mark.parametrize("readme, folder", [("README", ""), ("README.zh-CN", "zh/")])
+def test_the_start_page_is_the_readmes_map_and_its_links_lead_somewhere(readme, folder):
+    course, readme = ROOT / "notebooks" / folder, (ROOT / f"{readme}.md").read_text("utf-8")
+    page = copies.start_page(
+        readme, (course / "START.md").read_text("utf-8"), f"notebooks/{folder}"
+    )
+    assert "COURSE_MAP" not in page
+    for path in course.glob("*.ipynb"):
+        assert re.search(rf"\]\({path.name}\) \|.+\| \d+ \w+ \| \d+ \w+ \|", page)
     local = [link for link in re.findall(r"\]\(([^)]+)\)", page) if not link.startswith("http")]
     for link in local:  # from the reader's folder, which lies beside notebooks/
-        assert (ROOT / "notebooks" / link).exists(), link
+        assert (course / link).exists(), link
