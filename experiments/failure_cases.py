@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_utils.config import Config
 from dcgan_utils.data import Images, load_source, scale
-from dcgan_utils.losses import OBJECTIVES, non_saturating
 
 from .network_edits import noise, seen_through, shift
 from .variants import BASES, BY_NAME, Variant, config_of
@@ -78,15 +77,6 @@ def logits_of(discriminator: nn.Module, shown: Mapping[str, Images]) -> dict[str
     means = {name: aside(scale(x.pixels[:SHOWN]).to(device)).mean() for name, x in shown.items()}
     return {f"logit_{name}": float(mean) for name, mean in means.items()}
 
-
-def r1(discriminate: Any, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """Return γ/2 E‖∇D(x)‖² of D's logit, γ = 0.1: Mescheder et al. (2018), arXiv:1801.04406."""
-    real = real.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminate(real).sum(), real, create_graph=True)
-    return 0.05 * slopes.square().sum((1, 2, 3)).mean()
-
-
-OBJECTIVES["R1"] = lambda config: replace(non_saturating(config), penalty=r1, penalty_every=4)
 
 AT_64 = {"image_size": 64, "fit": "resize", "batch_size": 100, "steps": 300}
 SLOW_AT_64 = AT_64 | {"learning_rate": 0.0002, "first_bias": False}

@@ -1,9 +1,12 @@
-"""Objectives and steps that differ from the course's, which notebook 07 shows."""
+"""Objectives and steps that differ from the course's, which notebooks 07 and 13 show."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import relu, softplus
 
 from dcgan_utils.device import autocast
 from dcgan_utils.losses import OBJECTIVES, Objective, cross_entropy, non_saturating
@@ -26,6 +29,54 @@ OBJECTIVES["naive logarithm"] = lambda config: replace(  # of the sigmoid, as it
         -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean()
     ),
     generator_loss=lambda fake: -fake.sigmoid().log().mean(),
+)
+OBJECTIVES["hinge"] = lambda config: Objective(  # Lim and Ye (2017), arXiv:1705.02894
+    discriminator_loss=lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(),
+    generator_loss=lambda fake: -fake.mean(),
+)
+OBJECTIVES["Wasserstein"] = lambda config: Objective(  # Arjovsky et al. (2017), arXiv:1701.07875
+    discriminator_loss=lambda real, fake: fake.mean() - real.mean(),
+    generator_loss=lambda fake: -fake.mean(),
+)
+OBJECTIVES["relativistic"] = lambda config: Objective(  # Jolicoeur-Martineau, arXiv:1807.00734
+    discriminator_loss=lambda real, fake: softplus(fake - real).mean(),
+    generator_loss=lambda fake, real: softplus(real - fake).mean(),
+    relativistic=True,
+)
+
+
+def squared_slopes(discriminate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return ‖∇D(x)‖² of D's output at each of images (B, C, S, S): (B,), with its graph."""
+    images = images.detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(discriminate(images).sum(), images, create_graph=True)
+    return slopes.square().sum((1, 2, 3))
+
+
+def zero_centered(gamma: float, real: bool = True, fake: bool = False) -> Callable[..., Any]:
+    """Return the penalty γ/2 E‖∇D(x)‖² at real images (R1), at generated ones (R2), or at both.
+
+    Mescheder et al. (2018), arXiv:1801.04406.
+    """
+
+    def penalty(discriminate: Any, on_real: Tensor, on_fake: Tensor, random: Any) -> Any:
+        places = [on_real] * real + [on_fake] * fake
+        return gamma / 2 * sum(squared_slopes(discriminate, images).mean() for images in places)
+
+    return penalty
+
+
+def one_centered(discriminate: Any, real: Tensor, fake: Tensor, random: Any) -> Tensor:
+    """Return 10 E(‖∇D(x)‖ - 1)² between real and generated images, each pair at a random place.
+
+    Gulrajani et al. (2017), arXiv:1704.00028.
+    """
+    place = torch.rand(len(real), 1, 1, 1, generator=random, device=real.device)
+    slopes = squared_slopes(discriminate, place * real + (1 - place) * fake).sqrt()
+    return 10 * (slopes - 1).square().mean()
+
+
+OBJECTIVES["R1"] = lambda config: replace(
+    non_saturating(config), penalty=zero_centered(0.1), penalty_every=4
 )
 
 

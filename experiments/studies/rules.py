@@ -31,6 +31,7 @@ JUDGE_EVERY = {"fast": 700, "ladder": 1050, "to its end": 2 * EPOCH, "published"
 SEEDS = {("fast", "as it is"): 20, ("to its end", "published"): 5}  # of all others three
 PATIENCE, GAIN = 3, 0.95  # when a distance no longer falls: see `no_longer_falls`
 PICTURE = 32  # samples that are kept of a run
+MEASURES: dict[str, Callable] = {"variety": variety, "second_distance": second_distance}
 PLAN = [
     {"variant": variant.name, "base": base, "seed": str(seed)}
     for base, variants in PARTS.items()
@@ -39,12 +40,12 @@ PLAN = [
 ]
 
 
-def picture_of(variant: str, base: str, seed: int | str) -> str:
+def picture_of(variant: str, base: str, seed: int | str, folder: str = "rules") -> str:
     """Return where a run's samples are kept, below results/."""
     for sign, word in (("×", "times"), ("÷", "over"), ("β₁", "beta1"), ("γ", "gamma")):
         variant = variant.replace(sign, word)
     words = "_".join("".join(c if c.isalnum() else " " for c in variant).split())
-    return f"rules/{words}-{base.replace(' ', '_')}-{seed}.png"
+    return f"{folder}/{words}-{base.replace(' ', '_')}-{seed}.png"
 
 
 def no_longer_falls(distances: Sequence[float]) -> bool:
@@ -63,41 +64,49 @@ def judge(training: Training, count: int, more: Mapping[str, Callable] = {}) -> 
     return row
 
 
-def train(training: Training, base: str) -> tuple[list[dict[str, str]], str]:
-    """Train and judge every few steps; "to its end" until G improves no more.
+def train(training: Training, every: int, patient: bool) -> tuple[list[dict[str, str]], str]:
+    """Train and judge every few steps; if not patient, until G improves no more.
 
     Returns the rows, and a note if the run diverged.
     """
     rows: list[dict[str, str]] = []
-    for step in range(JUDGE_EVERY[base], training.total + 1, JUDGE_EVERY[base]):
+    for step in range(every, training.total + 1, every):
         try:
             training.run(steps=step - training.step)
         except Diverged:
             return rows, f"diverged by step {training.step}"
         took = {"step": str(step), "seconds": f"{training.seconds:.1f}"}
         rows.append(took | judge(training, ON_THE_WAY))
-        if base == "to its end" and no_longer_falls(numbers(rows, "raw_distance")):
+        if not patient and no_longer_falls(numbers(rows, "raw_distance")):
             break
     return rows, ""
+
+
+def train_and_judge(
+    training: Training, every: int, patient: bool = True, more: Mapping[str, Callable] = {}
+) -> tuple[dict[str, str], list[dict[str, str]], bytes]:
+    """Return a run's row, with more measures of samples, those on the way, and 32 samples."""
+    config, images = training.config, training.images
+    on_the_way, note = train(training, every, patient)
+    row = {"steps": str(training.step), "note": note}
+    row |= {"batch_size": str(config.batch_size), "seconds": f"{training.seconds:.0f}"}
+    row |= judge(training, SAMPLES, MEASURES | dict(more))
+    real = float(variety(judging.to_judged_size(images.pixels[:SAMPLES], config.fit)))
+    for prefix in ("", "raw_"):
+        own, most_frequent = (float(row[prefix + name]) for name in ("variety", "most_frequent"))
+        row[f"{prefix}collapsed"] = str(int(bool(note) or has_collapsed(own, real, most_frequent)))
+    picture = plots.mosaic_png(draw(training.sampler, config, PICTURE), columns=16)
+    return row, on_the_way, picture
 
 
 def execute(key: Key) -> Result:
     """Train and judge one run."""
     variant, base = BY_NAME[key["variant"]], key["base"]
     config = config_of(variant, BASES[base], int(key["seed"]))
-    images = load_images(config)
-    training = new_training(variant, config, images)
-    on_the_way, note = train(training, base)
-    row = {"rule": variant.rule, "steps": str(training.step), "note": note}
-    row |= {"batch_size": str(config.batch_size), "seconds": f"{training.seconds:.0f}"}
-    row |= judge(training, SAMPLES, {"variety": variety, "second_distance": second_distance})
-    real = float(variety(judging.to_judged_size(images.pixels[:SAMPLES], config.fit)))
-    for prefix in ("", "raw_"):
-        own, most_frequent = (float(row[prefix + name]) for name in ("variety", "most_frequent"))
-        row[f"{prefix}collapsed"] = str(int(bool(note) or has_collapsed(own, real, most_frequent)))
-    picture = plots.mosaic_png(draw(training.sampler, config, PICTURE), columns=16)
-    rows: dict[str, list[dict[str, Any]]] = {"rules": [row], "rules_course": [*on_the_way]}
-    return Result(rows, {picture_of(**key): picture})
+    training = new_training(variant, config, load_images(config))
+    row, on_the_way, picture = train_and_judge(training, JUDGE_EVERY[base], base != "to its end")
+    rows: dict[str, list[dict[str, Any]]] = {"rules": [{"rule": variant.rule} | row]}
+    return Result(rows | {"rules_course": [*on_the_way]}, {picture_of(**key): picture})
 
 
 def lines_of(rows: Sequence[Row]) -> list[list[str]]:

@@ -1,0 +1,180 @@
+"""What came after DCGAN: what does it buy, and which of the DCGAN's rules does it need?
+
+Each idea changes the fast recipe in one thing, and takes the rate that was best with another seed
+for another judge: see `chosen_rate`. Two ideas are then tried on the changes that ruin the recipe.
+
+modern_course.csv has the first judge's metrics on the way, results/modern/ 32 samples of each run.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan_utils import judging
+from dcgan_utils.config import Config, UserError
+from dcgan_utils.data import load_images
+from dcgan_utils.losses import OBJECTIVES
+from dcgan_utils.training import Training
+
+from .. import store
+from ..failure_cases import held_out_for, logits_of
+from ..harness import Key, Result, Study
+from ..network_edits import edited, without_norm
+from ..training_variants import one_centered, zero_centered
+from ..variants import BY_NAME, FAST, Variant, config_of, new_training
+from .rules import picture_of, train_and_judge
+
+RATES = ("1/5", "1/2", "1", "2")  # factors of the recipe's
+COMPONENTS, FITTED = 50, 10_000  # of gray levels, for the search's judge; real digits it knows
+JUDGE_EVERY = 525  # steps
+TIMED, TURNS = 32, 6  # steps in a turn, a multiple of 16, and turns of each run, for its cost
+IDEAS: dict[str, Variant] = {}  # an idea's rule is the idea whose rate it takes
+
+
+def idea(name: str, rate_of: str = "", bare: bool = False, loss: str = "", **changes: Any) -> str:
+    """Add a loss with a penalty or so as an idea, and return its name; if `bare`, D has no norm."""
+    entry = OBJECTIVES[loss or "non-saturating"]
+    OBJECTIVES[name] = lambda config: replace(entry(config), **({"penalty_every": 4} | changes))
+    edit = edited("D", without_norm, True) if bare else BY_NAME["as it is"].edit
+    IDEAS[name] = Variant(name, rate_of or name, {"objective": name}, edit)
+    return name
+
+
+R1, R1_R2 = zero_centered(0.1), zero_centered(0.1, fake=True)
+RECIPE = idea("as it is")
+MAIN = (
+    idea("R1", penalty=R1),
+    idea("relativistic + R1 + R2", loss="relativistic", penalty=R1_R2),
+)
+STRONG = zero_centered(1.0, fake=True)
+BARE = (
+    idea("R1, no norm in D", bare=True, penalty=zero_centered(1.0)),
+    idea(f"{MAIN[1]}, no norm in D", bare=True, loss="relativistic", penalty=STRONG),
+)
+WGAN = idea("WGAN-GP", bare=True, loss="Wasserstein", penalty=one_centered, penalty_every=1)
+SPECTRAL, TWO_RATES = idea("spectral norm in D"), idea("D's rate × 4")
+SEARCHED = (
+    *(RECIPE, *MAIN, *BARE, idea("R1 + R2", penalty=R1_R2), idea("pairing", loss="relativistic")),
+    *(idea("hinge loss", loss="hinge"), idea("least squares loss", loss="least squares")),
+    *(SPECTRAL, WGAN, TWO_RATES),
+)
+WHY = (  # what R1's gain is due to
+    *(idea(f"R1, γ {x}", "R1", penalty=zero_centered(x)) for x in (0.03, 0.3, 1.0)),
+    *(idea(f"R1, every {n} steps", "R1", penalty=R1, penalty_every=n) for n in (1, 16)),
+    idea("R2 alone", "R1", penalty=zero_centered(0.1, real=False, fake=True)),
+)
+SATURATING = idea("R1, saturating loss", "R1", loss="saturating", penalty=R1)
+FIVE = idea("WGAN-GP, 5 steps of D", WGAN, True, WGAN, penalty_every=1, steps_of_d=5)
+RUINS = (  # changes that ruin the recipe
+    *("no batch norm in G, He", "no batch norm in D, He", "no batch norm, He"),
+    *("hidden layer in G", "β₁ 0.9", "mean 0.1307, std 0.3081"),
+)
+LOSSES = (  # changes that cost it something, or ruin one run of three
+    *("128 units in D, norm", "batch norm at D's input", "layer norm in both"),
+    *("repeated pixels in G", "LeakyReLU in G", "rate × 4", "eval() from step 200"),
+)
+IN_PART: dict[str, dict[str, Any]] = {"long": {"steps": 4200}, "embedded": {"data": "embedded"}}
+PLAIN, CHOSEN = ("as it is",), ("chosen",)
+PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = [
+    ("rates", SEARCHED, "100", PLAIN, RATES),  # what matters most comes first
+    ("cost", SEARCHED, "0", PLAIN, ("1",)),
+    ("ideas", SEARCHED, "0 1 2", PLAIN, CHOSEN),
+    ("crutches", MAIN, "0 1 2", RUINS, CHOSEN),
+    ("crutches", BARE, "0 1 2", RUINS[:1], CHOSEN),
+    ("crutches", (SATURATING,), "0 1 2", PLAIN, CHOSEN),
+    ("why", WHY, "0 1 2", PLAIN, CHOSEN),
+    ("ideas", SEARCHED, "3 4", PLAIN, CHOSEN),
+    ("long", (*MAIN, RECIPE), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("embedded", (*MAIN, RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("why", ("R1",), "0 1 2", PLAIN, RATES),
+    ("crutches", MAIN, "0 1 2", LOSSES, CHOSEN),
+    ("why", (FIVE,), "0 1 2", PLAIN, CHOSEN),
+]
+PLAN = [
+    {"part": part, "idea": name, "change": change, "rate": rate, "seed": seed}
+    for part, ideas, seeds, changes, rates in PARTS
+    for seed in seeds.split()
+    for change in changes
+    for name in ideas
+    for rate in rates
+]
+
+
+def pixel_distance(pixels: Tensor, real: Tensor) -> float:
+    """Return the Fréchet distance of images (N, 1, S, S) uint8 in real ones' principal components.
+
+    It needs no network, as the other judges do; of a stroke's edge it sees little.
+    """
+    points, known = (images.flatten(1).double() / 255 for images in (pixels, real))
+    axes = torch.linalg.eigh(torch.cov(known.T)).eigenvectors[:, -COMPONENTS:]
+    return judging.frechet_distance((points @ axes).numpy(), (known @ axes).numpy())
+
+
+def chosen_rate(name: str) -> str:
+    """Return the rate's factor at which an idea's search came closest for the search's judge."""
+    rows = store.largest(store.read("modern"))
+    rows = store.select(rows, part="rates", idea=IDEAS[name].rule)
+    found = {row["rate"]: float(row["pixel_distance"]) for row in rows if not row["note"]}
+    if len(rows) < len(RATES) or not found:
+        raise UserError(f"{name} has no rate: python -m experiments run modern --only part=rates")
+    return min(found, key=lambda rate: found[rate])
+
+
+def training_of(key: Key, recipe: Config | None = None) -> Training:
+    """Return a run of the plan, not yet begun: an idea and a change of the recipe in one."""
+    recipe = recipe or FAST
+    name, part = key["idea"], key["part"]
+    rate = float(Fraction(chosen_rate(name) if key["rate"] == "chosen" else key["rate"]))
+    base = replace(recipe, learning_rate=recipe.learning_rate * rate)
+    base = replace(base, spectral_norm=name == SPECTRAL, **IN_PART.get(part, {}))
+    own, change = IDEAS[name], BY_NAME[key["change"]]
+    both = replace(
+        change,
+        settings={**change.settings, **own.settings},
+        edit=lambda g, d, random: [v.edit(g, d, random) for v in (change, own)],
+    )
+    config = config_of(both, base, int(key["seed"]))
+    training = new_training(both, config, load_images(config))
+    if name == TWO_RATES:  # Heusel et al. (2017), arXiv:1706.08500
+        training.optimizers["discriminator"].param_groups[0]["lr"] *= 4
+    return training
+
+
+def cost_of(key: Key) -> float:
+    """Return how many times the recipe's time a step takes, measured in turns with it."""
+    runs = [training_of(key | {"idea": name}) for name in (RECIPE, key["idea"])]
+    seconds: list[list[float]] = [[], []]
+    for _ in range(TURNS):
+        for own, training in zip(seconds, runs):
+            training.run(steps=TIMED)
+            own.append(training.seconds)
+    plain, with_it = (np.median(np.diff(own)) for own in seconds)  # the first warms up
+    return float(with_it / plain)
+
+
+def execute(key: Key) -> Result:
+    """Train and judge one run, or measure the cost of its steps."""
+    if key["part"] == "cost":
+        return Result({"modern": [{"cost": cost_of(key)}]})
+    training = training_of(key)
+    config, images = training.config, training.images
+    real = judging.to_judged_size(images.pixels[:FITTED], config.fit)
+    more = {"pixel_distance": lambda pixels: pixel_distance(pixels, real)}
+    measured, on_the_way, picture = train_and_judge(training, JUDGE_EVERY, more=more)
+    shown = {"known": images, "held_out": held_out_for(config)}
+    row: dict[str, Any] = {"learning_rate": config.learning_rate, **measured}
+    row |= logits_of(training.discriminator, shown)
+    return Result({"modern": [row], "modern_course": [*on_the_way]}, {file_of(key): picture})
+
+
+def file_of(key: store.Row) -> str:
+    """Return where a run's samples are kept, below results/."""
+    run = f"{key['idea']}, {key['change']}, {key['rate']}"
+    return picture_of(run, key["part"], key["seed"], "modern")
+
+
+STUDY = Study("13", PLAN, execute, dict, minutes=1.4, files=("modern", "modern_course"))
