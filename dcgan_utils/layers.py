@@ -13,19 +13,28 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> in
     floor((size + 2 padding - kernel) / stride) + 1, Dumoulin and Visin (2016), arXiv:1603.07285.
     """
     padded = size + 2 * padding
-    if kernel > padded:
-        raise UserError(f"kernel is {kernel}; allowed: up to {padded}, the padded size.")
+    if not 1 <= kernel <= padded or stride < 1 or padding < 0:
+        raise UserError(
+            f"kernel is {kernel}, stride {stride}, padding {padding}; allowed: a kernel of 1 to "
+            f"{padded}, the padded size, a stride of 1 or more and a padding of 0 or more."
+        )
     return (padded - kernel) // stride + 1
 
 
-def transposed_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
+def transposed_output_size(
+    size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0
+) -> int:
     """Return the side that a transposed convolution makes: (size - 1) stride + kernel - 2 padding.
 
-    PyTorch's `output_padding` adds to it.
+    `output_padding` cells more choose among the sizes that a convolution rounds down to `size`.
     """
-    result = (size - 1) * stride + kernel - 2 * padding
-    if result < 1:
-        raise UserError(f"padding is {padding}; allowed: what leaves an output, here {result}.")
+    result = (size - 1) * stride + kernel - 2 * padding + output_padding
+    if min(kernel, stride, result) < 1 or padding < 0 or not 0 <= output_padding < stride:
+        raise UserError(
+            f"kernel is {kernel}, stride {stride}, padding {padding}, output_padding "
+            f"{output_padding}, output size {result}; allowed: kernel, stride and output size of 1 "
+            f"or more, padding of 0 or more, output_padding of 0 to stride - 1."
+        )
     return result
 
 

@@ -99,7 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report()
     elif options.command == "make":
         load_source("mnist")
-        options.out.mkdir(parents=True)
+        try:
+            options.out.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"--out is {options.out}: {error.strerror}. Name a new one") from error
         MAKERS[options.network](options.out)
     else:
         study = studies()[options.study]
@@ -117,5 +120,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (UserError, FileExistsError) as error:
-        sys.exit(f"error: {error}")
+    except UserError as error:
+        sys.exit(str(error))

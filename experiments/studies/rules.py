@@ -147,7 +147,7 @@ def picture(rows: Sequence[Row], base: str = "fast", column: str = "distance") -
     recipe = numbers(select(rows, variant=variants[0].name), column)
     ax = plt.subplots(figsize=(9, 0.165 * len(variants) + 1.1))[1]  # to fit on a screen
     ax.axvspan(min(recipe), max(recipe), color=plots.COLORS["real"], alpha=0.2, lw=0)
-    label = f"{len(recipe)} runs of the recipe, mean"
+    label = f"{len(recipe)} runs of the {'' if base == 'fast' else 'published '}recipe, mean"
     ax.axvline(statistics.mean(recipe), color=plots.COLORS["real"], label=label)
     for collapsed, marker, label in (("0", "o", "one run"), ("1", "x", "one run that collapsed")):
         for place, variant in enumerate(variants):

@@ -138,10 +138,11 @@ def as_pixels(images: Tensor) -> Tensor:
 
 def lines_of(rows: list[store.Row]) -> list[list[str]]:
     """Return the lines of one machine's table, one for each size."""
-    columns = ("distance", "distance_unstretched", "top_probability", "precision", "recall")
-    lines = [["images", "seeds", "steps", *(name.replace("_", " ") for name in columns), "seconds"]]
+    forms = {"distance": ".0f", "distance_unstretched": ".0f", "top_probability": ".2f"}
+    forms |= {"precision": ".2f", "recall": ".3f", "seconds": ".0f"}
+    lines = [["images", "seeds", "steps", *(name.replace("_", " ") for name in forms)]]
     for (size, steps), own in store.groups(rows, "size", "steps").items():
-        cells = [store.spread(store.numbers(own, name)) for name in (*columns, "seconds")]
+        cells = [store.spread(store.numbers(own, name), form) for name, form in forms.items()]
         lines.append([f"{size}×{size}", str(len(own)), steps, *cells])
     return lines
 

@@ -41,7 +41,7 @@ def published():
     for path in sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells)
-        imports = next(cell.source for cell in cells if cell.cell_type == "code")
+        _, imports, *_ = (cell.source for cell in cells if cell.cell_type == "code")
         for part in re.split(r"^### (?=\d+\.\d )", text, flags=re.M)[1:]:
             solution = re.search(r"<summary>Solution</summary>.*?```python\n(.*?)```", part, re.S)
             names = re.search(r"^_ = (check_\w+)\((\w+)\)", part, re.M).groups()

@@ -1,14 +1,12 @@
 """The house in order: pages, results, dependencies and imports say what is true."""
 
 import ast
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -44,28 +42,21 @@ def test_links_lead_somewhere(page):
             assert not anchor or anchor in slugs(path or page), link
 
 
-def test_commands_on_pages_are_understood():
-    """Each `make ...` is in the Makefile, and each `python -m dcgan_utils ...` parses."""
+def test_commands_on_pages_are_understood_by_each_shell_and_by_what_they_start():
+    """No comment, which zsh and cmd take for arguments; nothing that one shell alone expands."""
     targets = re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE)
+    starts = r"`((?:py|python|pip|make|pytest|torchrun|uvx|conda) [^`]+)`"
     for page, text in PAGES.items():
         if page != "CHANGELOG.md":  # which also names what is gone
-            code = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-            lines = "\n".join([*code, *re.findall(r"`(make [^`]+)`", text)])
+            code = re.findall(r"```(?:sh|bat)\n(.*?)```", text, re.DOTALL)
+            lines = "\n".join([*code, *re.findall(starts, text)])
             assert set(re.findall(r"^make (\w+)", lines, re.MULTILINE)) <= set(targets), page
+            assert not re.search(r"[^\w\s./\\:=+\"\[\]-].*", lines), page
     commands = re.findall(r"-m dcgan_utils ([^`\n]+)", README)
     assert len(commands) >= 4 and "make train" in README
     for line in commands:
         if "--help" not in line:
             parse(shlex.split(line))  # or it leaves with an error
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_commands_on_pages_mean_the_same_in_each_shell(page):
-    """No comment, which zsh and cmd take for arguments; nothing that one shell alone expands."""
-    blocks = "".join(re.findall(r"```(?:sh|bat)\n(.*?)```", PAGES[page], re.DOTALL))
-    starts = r"`((?:py|python|pip|make|pytest|torchrun|uvx|conda) [^`]+)`"
-    for line in [*blocks.splitlines(), *re.findall(starts, PAGES[page])]:
-        assert not re.search(r"[^\w\s./\\:=+\"\[\]-]", line), line
 
 
 def test_the_map_of_the_package_is_the_one_that_its_imports_draw():
@@ -107,31 +98,24 @@ def test_dependencies_state_their_reason_and_are_pinned_within_their_range():
 
 
 @pytest.mark.slow
-def test_the_wheel_alone_trains_in_an_empty_folder(tmp_path):
-    """It is built from the sdist, and holds each file of both packages, rows and weights too."""
-    project, empty = tmp_path / "project", tmp_path / "empty"
+def test_the_wheel_alone_trains_outside_of_the_project(tmp_path, monkeypatch):
+    """It is built from the sdist, and brings each file of both packages, rows and weights too."""
+    project, installed = tmp_path / "project", tmp_path / "installed"
     for name in ("dcgan_utils", "experiments"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
-    ours = {path.relative_to(project).as_posix() for path in project.glob("*/**/*.*")}
-
-    def python(*arguments, cwd):
-        environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
-        subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, check=True)
-
-    build = "from setuptools import build_meta; build_meta.build_{}({!r})".format
-    python("-c", build("sdist", str(tmp_path)), cwd=project)
-    shutil.unpack_archive(next(tmp_path.glob("*.tar.gz")), tmp_path)
-    python("-c", build("wheel", str(tmp_path)), cwd=next(tmp_path.glob("dcgan_utils-*/")))
-    wheel = next(tmp_path.glob("*.whl"))
-    assert ours - set(zipfile.ZipFile(wheel).namelist()) == {"experiments/README.md"}
-
-    python("-m", "pip", "install", "--no-deps", "--target=../installed", wheel, cwd=project)
-    empty.mkdir()
-    options = ("--preset=smoke", "--data=embedded", "--judge=1000")
-    python("-m", "dcgan_utils", "train", *options, cwd=empty)
-    assert (empty / "runs" / "smoke-1" / "judgment.md").is_file()
+    files = [path.relative_to(project) for path in project.glob("*/**/*.*")]
+    build = "from setuptools import build_meta; build_meta.build_sdist('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=project, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, f"--target={installed}", *tmp_path.glob("*.tar.gz")], check=True)
+    missing = {path.as_posix() for path in files if not (installed / path).exists()}
+    assert missing == {"experiments/README.md"}
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    command = shlex.split("-m dcgan_utils train --preset smoke --data embedded --judge 1000")
+    subprocess.run([sys.executable, *command], cwd=tmp_path, check=True)
+    assert (tmp_path / "runs" / "smoke-1" / "judgment.md").is_file()
 
 
 @pytest.mark.slow

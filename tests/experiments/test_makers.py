@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dcgan_utils import judging
-from dcgan_utils.config import preset
+from dcgan_utils.config import UserError, preset
 from dcgan_utils.data import fit_images, load_source, scale
 from dcgan_utils.files import load
 from dcgan_utils.weights import facts_of, load_generator
@@ -68,7 +68,7 @@ def test_the_generator_is_stored_with_its_facts(make):
 
 
 def test_nothing_is_overwritten(make):
-    with pytest.raises(FileExistsError, match="File exists"):
+    with pytest.raises(UserError, match="File exists"):
         make("second_judge", folder=".")
 
 

@@ -67,5 +67,5 @@ def test_the_tutorials_program_goes_on_after_a_stop_and_is_judged(run, monkeypat
     assert list(tutorials.KEPT.iterdir())
     again = tutorials.execute(key).rows["tutorials"][0]
     assert row["distance"] == f"{again['distance']:.4g}" != row["distance_unstretched"]
-    line = f"| 32×32 | 1 | 8 | {again['distance']:.3g} | "
+    line = f"| 32×32 | 1 | 8 | {again['distance']:.0f} | "
     assert line in tutorials.tables()["tutorials"]

@@ -27,10 +27,10 @@ def test_output_size_is_pytorchs(size, k, stride, padding):
 @given(st.integers(1, 6), kernel, small, st.integers(0, 3), small)
 def test_transposed_output_size_is_pytorchs(size, k, stride, padding, extra):
     extra = (extra - 1) % stride
-    assume((size - 1) * stride + k - 2 * padding >= 1)
+    assume((size - 1) * stride + k - 2 * padding + extra >= 1)
     x, weight = torch.zeros(1, 1, size, size), torch.zeros(1, 1, k, k)
     y = F.conv_transpose2d(x, weight, stride=stride, padding=padding, output_padding=extra)
-    assert layers.transposed_output_size(size, k, stride, padding) + extra == y.shape[-1]
+    assert layers.transposed_output_size(size, k, stride, padding, extra) == y.shape[-1]
     assert layers.write_counts(size, k, stride, padding, extra).shape == y.shape[2:]
 
 
@@ -52,11 +52,20 @@ def test_a_checkerboard_has_a_period():
     assert layers.checkerboard(images, 8) == pytest.approx(1, abs=0.05)
 
 
-def test_a_kernel_or_a_padding_that_is_too_large_is_refused():
-    with pytest.raises(UserError, match="kernel is 3; allowed: up to 2"):
-        layers.output_size(2, 3)
-    with pytest.raises(UserError, match="padding is 1; .* here 0"):
-        layers.transposed_output_size(1, 2, padding=1)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: layers.output_size(5, 3, stride=0), "stride 0,.*a stride of 1 or more"),
+        (lambda: layers.output_size(5, 3, padding=-1), "padding -1;.*a padding of 0 or more"),
+        (lambda: layers.output_size(2, 3), "kernel is 3,.*a kernel of 1 to 2"),
+        (lambda: layers.transposed_output_size(3, 3, 2, 1, 2), "output_padding 2"),
+        (lambda: layers.transposed_output_size(1, 2, 1, 1), "output size 0"),
+        (lambda: layers.transposed_output_size(3, 0, 2, 0), "kernel is 0"),
+    ],
+)
+def test_bad_arguments_are_refused(call, message):
+    with pytest.raises(UserError, match=message):
+        call()
 
 
 CASES = [  # the layer, its arguments, the shape that it is given
