@@ -28,7 +28,7 @@ from ..training_variants import one_centered, zero_centered
 from ..variants import BY_NAME, FAST, Variant, config_of, new_training
 from .rules import picture_of, train_and_judge
 
-RATES = ("1/5", "1/2", "1", "2")  # factors of the recipe's
+RATES = ("1/20", "1/5", "1/2", "1", "2")  # factors of the recipe's
 COMPONENTS, FITTED = 50, 10_000  # of gray levels, for the search's judge; real digits it knows
 JUDGE_EVERY = 525  # steps
 TIMED, TURNS = 32, 6  # steps in a turn, a multiple of 16, and turns of each run, for its cost

@@ -50,14 +50,14 @@ def test_every_idea_trains_and_differs_from_the_others(training_of):
         seen.add(tuple(p.sum().item() for p in training.generator.parameters()))
     assert len(seen) == len(modern.IDEAS)
     rates = [o.param_groups[0]["lr"] for o in training_of("D's rate × 4").optimizers.values()]
-    assert rates == [0.001, 0.004]  # of G, of D
+    assert rates == [0.00025, 0.001]  # of G, of D
 
 
 def test_an_idea_and_a_change_are_both_made(training_of):
     run = training_of(modern.BARE[0], change="no batch norm in G, He", part="long")
     norms = [type(m) for n in (run.generator, run.discriminator) for m in n.modules()]
     assert torch.nn.BatchNorm2d not in norms and run.objective.penalty_every == 4
-    assert run.config.steps == 4200 and run.config.learning_rate == 0.001
+    assert run.config.steps == 4200 and run.config.learning_rate == 0.00025
     hot = training_of("R1", change="rate × 4", rate="1/2").config
     assert hot.learning_rate == 0.01 and hot.objective == "R1"
 
@@ -76,11 +76,11 @@ def test_the_study(run, training_of, monkeypatch):
     with pytest.raises(UserError, match="part=rates"):
         run("modern", "--only", "part=ideas", "idea=R1", "--seeds", "0")
     rates = run("modern", "--only", "part=rates", "idea=R1")
-    rates[1]["pixel_distance"], rates[3]["pixel_distance"], rates[3]["note"] = "1", "0.5", "no"
+    rates[2]["pixel_distance"], rates[4]["pixel_distance"], rates[4]["note"] = "1", "0.5", "no"
     store.write("modern", rates)
     parts = ("part=ideas", "part=embedded", "part=cost", "part=rates")
     rows = run("modern", "--only", *parts, "idea=R1", "--seeds", "0", "100")
     done = {row["part"]: row for row in rows}
     assert done["ideas"]["learning_rate"] == "0.0025" and float(done["cost"]["cost"]) > 0
     assert done["embedded"]["distance"] and done["ideas"]["logit_known"]
-    assert len(list((store.RESULTS / "modern").iterdir())) == 6 == len(rows) - 1
+    assert len(list((store.RESULTS / "modern").iterdir())) == 7 == len(rows) - 1
