@@ -27,7 +27,7 @@ train: .venv/installed
 	$(BIN)/python -m dcgan_utils train $(ARGS)
 
 lab: .venv/installed
-	$(BIN)/python -m notebooks
+	$(BIN)/python -m notebooks $(ARGS)
 
 anew: .venv/installed
 	$(BIN)/python -m notebooks anew $(or $(NOTEBOOK),which)

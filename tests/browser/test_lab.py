@@ -144,6 +144,7 @@ def test_05_restarts_and_runs_to_its_end_with_a_live_figure(page, lab):
     """With a seventh of its run's steps: whole it takes four minutes, and nbval runs it whole."""
     path = lab[1] / "my_notebooks/05_training_on_mnist.ipynb"
     whole = path.read_text("utf-8")
+    assert whole.count("preset(PRESET)") == 1
     path.write_text(whole.replace("preset(PRESET)", "preset(PRESET, steps=600)"), "utf-8")
     page.goto(f"{lab[0]}/lab/tree/my_notebooks/{path.name}?reset")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
