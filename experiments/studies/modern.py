@@ -6,6 +6,7 @@ for another judge: see `chosen_rate`. Two ideas are then tried on the changes th
 modern_course.csv has the first judge's metrics on the way, results/modern/ 32 samples of each run.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -35,12 +36,19 @@ TIMED, TURNS = 32, 6  # steps in a turn, a multiple of 16, and turns of each run
 IDEAS: dict[str, Variant] = {}  # an idea's rule is the idea whose rate it takes
 
 
-def idea(name: str, rate_of: str = "", bare: bool = False, loss: str = "", **changes: Any) -> str:
+def idea(
+    name: str,
+    rate_of: str = "",
+    bare: bool = False,
+    loss: str = "non-saturating",
+    settings: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> str:
     """Add a loss with a penalty or so as an idea, and return its name; if `bare`, D has no norm."""
-    entry = OBJECTIVES[loss or "non-saturating"]
+    entry = OBJECTIVES[loss]
     OBJECTIVES[name] = lambda config: replace(entry(config), **({"penalty_every": 4} | changes))
     edit = edited("D", without_norm, True) if bare else BY_NAME["as it is"].edit
-    IDEAS[name] = Variant(name, rate_of or name, {"objective": name}, edit)
+    IDEAS[name] = Variant(name, rate_of or name, {"objective": name, **(settings or {})}, edit)
     return name
 
 
@@ -51,12 +59,15 @@ MAIN = (
     idea("relativistic + R1 + R2", loss="relativistic", penalty=R1_R2),
 )
 STRONG = zero_centered(1.0, fake=True)
+OF_R3GAN: dict[str, Any] = {"settings": {"beta1": 0.0, "beta2": 0.99}, "penalty_every": 1}
 BARE = (
     idea("R1, no norm in D", bare=True, penalty=zero_centered(1.0)),
     idea(f"{MAIN[1]}, no norm in D", bare=True, loss="relativistic", penalty=STRONG),
+    idea("R3GAN's steps, no norm in D", "", True, "relativistic", penalty=STRONG, **OF_R3GAN),
 )
 WGAN = idea("WGAN-GP", bare=True, loss="Wasserstein", penalty=one_centered, penalty_every=1)
-SPECTRAL, TWO_RATES = idea("spectral norm in D"), idea("D's rate × 4")
+SPECTRAL = idea("spectral norm in D", settings={"spectral_norm": True})
+TWO_RATES = idea("D's rate × 4")
 SEARCHED = (
     *(RECIPE, *MAIN, *BARE, idea("R1 + R2", penalty=R1_R2), idea("pairing", loss="relativistic")),
     *(idea("hinge loss", loss="hinge"), idea("least squares loss", loss="least squares")),
@@ -130,7 +141,7 @@ def training_of(key: Key, recipe: Config | None = None) -> Training:
     name, part = key["idea"], key["part"]
     rate = float(Fraction(chosen_rate(name) if key["rate"] == "chosen" else key["rate"]))
     base = replace(recipe, learning_rate=recipe.learning_rate * rate)
-    base = replace(base, spectral_norm=name == SPECTRAL, **IN_PART.get(part, {}))
+    base = replace(base, **IN_PART.get(part, {}))
     own, change = IDEAS[name], BY_NAME[key["change"]]
     both = replace(
         change,
