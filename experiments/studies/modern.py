@@ -208,7 +208,7 @@ def at_equal_cost(row: store.Row) -> float:
     same = {column: row[column] for column in ("part", "idea", "change", "rate", "seed")}
     way = store.select(store.largest(store.read("modern_course")), **same)
     steps, far = (np.array(store.numbers(way, column)) for column in ("step", "distance"))
-    return float(np.exp(np.interp(FAST.steps / cost, steps, np.log(far))))
+    return float(np.exp(np.interp(float(row["steps"]) / cost, steps, np.log(far))))
 
 
 def lines_of(rows: Sequence[store.Row]) -> list[list[str]]:

@@ -170,7 +170,10 @@ def test_an_answer_that_changes_what_it_was_given_is_refused(number, capsys):
         result = right(*given, **named)
         changed.extend(part for part in given if isinstance(part, (list, torch.Tensor, np.ndarray)))
         for part in changed:
-            part.reverse() if isinstance(part, list) else np.asarray(part).fill(7)
+            if isinstance(part, list):
+                part.reverse()
+            else:
+                np.asarray(part.detach() if isinstance(part, torch.Tensor) else part).fill(7)
         return result
 
     assert CHECKERS[number](answer) == (not changed)
