@@ -96,7 +96,8 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("crutches", (SATURATING,), "0 1 2", PLAIN, CHOSEN),
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
     ("ideas", SEARCHED, "3 4", PLAIN, CHOSEN),
-    ("long", (*MAIN, RECIPE), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("long", (*MAIN, RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("long", MAIN[:1], "3 4", PLAIN, CHOSEN),
     ("embedded", (*MAIN, RECIPE), "0 1 2", PLAIN, CHOSEN),
     ("crutches", MAIN, "0 1 2", LOSSES, CHOSEN),
 ]
@@ -155,7 +156,7 @@ def training_of(key: Key, recipe: Config | None = None) -> Training:
     )
     config = config_of(both, base, int(key["seed"]))
     training = new_training(both, config, load_images(config))
-    if name == TWO_RATES:  # Heusel et al. (2017), arXiv:1706.08500
+    if name == TWO_RATES:  # Zhang et al. (2018), arXiv:1805.08318
         training.optimizers["discriminator"].param_groups[0]["lr"] *= 4
     return training
 
