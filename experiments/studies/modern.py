@@ -95,10 +95,12 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("crutches", BARE, "0 1 2", RUINS[:1], CHOSEN),
     ("crutches", (SATURATING,), "0 1 2", PLAIN, CHOSEN),
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
-    ("ideas", SEARCHED, "3 4", PLAIN, CHOSEN),
-    ("long", (*MAIN, RECIPE), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("long", (MAIN[0], RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("ideas", (RECIPE, *MAIN, BARE[2], "R1 + R2"), "3 4", PLAIN, CHOSEN),
     ("embedded", (*MAIN, RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("long", MAIN[1:], "0 1 2", PLAIN, CHOSEN),
     ("crutches", MAIN, "0 1 2", LOSSES, CHOSEN),
+    ("long", MAIN[:1], "3 4", PLAIN, CHOSEN),
 ]
 PLAN = [
     {"part": part, "idea": name, "change": change, "rate": rate, "seed": seed}
@@ -184,7 +186,8 @@ def execute(key: Key) -> Result:
         "pixel_distance": lambda pixels: pixel_distance(pixels, real),
         "copying": lambda pixels: copying(pixels, real, unseen),
     }
-    measured, on_the_way, picture = train_and_judge(training, JUDGE_EVERY, more=more)
+    every = JUDGE_EVERY if key["part"] in ("ideas", "why") else training.total
+    measured, on_the_way, picture = train_and_judge(training, every, more=more)
     row: dict[str, Any] = {"learning_rate": config.learning_rate, **measured}
     row |= logits_of(training.discriminator, shown)
     return Result({"modern": [row], "modern_course": [*on_the_way]}, {file_of(key): picture})
