@@ -218,13 +218,15 @@ def lines_of(rows: Sequence[store.Row]) -> list[list[str]]:
     """Return the cells of the table, a line for each idea and change of a part."""
     judged = ("distance", "raw_distance", "second_distance", "pixel_distance", "recall")
     head = ["part", "idea", "change", "rate", "seeds", "distance", "G itself", "second judge"]
-    lines = [[*head, "pixels", "recall", "at equal cost", "collapsed"]]
+    lines = [[*head, "pixels", "recall", "cost", "at equal cost", "collapsed"]]
     runs = [row for row in rows if row["part"] not in ("rates", "cost")]
     for key, own in store.groups(runs, "part", "idea", "change", "learning_rate").items():
         trained = [row for row in own if not row["note"]]
         line = [*key, str(len(own))] + [store.spread(store.numbers(own, c)) for c in judged]
+        cost = store.numbers(store.select(rows, part="cost", idea=key[1]), "cost")
         equal = [at_equal_cost(row) for row in trained if row["part"] in ("ideas", "why")]
-        lines.append([*line, store.spread(equal), f"{sum(store.numbers(own, 'collapsed')):.0f}"])
+        line += [store.spread(cost), store.spread(equal)]
+        lines.append([*line, f"{sum(store.numbers(own, 'collapsed')):.0f}"])
     return lines
 
 
