@@ -172,9 +172,9 @@ def test_the_house_is_small():
 
     package, drawn = lines_below("dcgan_utils"), ("exercises", "diagrams.py", "plots.py")
     core = [n for path, n in package.items() if path.parts[0] not in (*drawn, "animations.py")]
-    assert len(package) <= 36 and sum(package.values()) <= 5500 and sum(core) <= 3000
-    assert sum(lines_below("experiments").values()) <= 3000
-    assert sum(lines_below("tests").values()) <= 6250  # 200 of them for the translation
+    assert len(package) <= 37 and sum(package.values()) <= 5650 and sum(core) <= 3050
+    assert sum(lines_below("experiments").values()) <= 3300
+    assert sum(lines_below("tests").values()) <= 6400  # 200 of them for the translation
 
 
 @pytest.mark.slow
