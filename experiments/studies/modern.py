@@ -101,9 +101,10 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("equal time", MAIN[:1], "0 1 2 3 4", PLAIN, CHOSEN),
     ("long", (RECIPE,), "0 1 2", PLAIN, CHOSEN),
     ("crutches", BARE[1:], "0 1 2", RUINS[:1], CHOSEN),
-    ("why", WHY, "0 1 2", PLAIN, CHOSEN),
+    ("why", WHY, "0 1", PLAIN, CHOSEN),
     ("ideas", (RECIPE, "R1", "R1 + R2"), "3 4", PLAIN, CHOSEN),
     ("embedded", ("R1", RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("why", WHY, "2", PLAIN, CHOSEN),
     ("crutches", MAIN, "0 1 2", LOSSES, CHOSEN),
     ("ideas", (MAIN[1], BARE[2]), "3 4", PLAIN, CHOSEN),
 ]
