@@ -55,7 +55,7 @@ def idea(
 R1, R1_R2 = zero_centered(0.1), zero_centered(0.1, fake=True)
 RECIPE = idea("as it is")
 MAIN = (
-    idea("R1", penalty=R1),
+    idea("R1", loss="R1"),  # as the package has it
     idea("relativistic + R1 + R2", loss="relativistic", penalty=R1_R2),
 )
 STRONG = zero_centered(1.0, fake=True)
@@ -219,14 +219,16 @@ def lines_of(rows: Sequence[store.Row]) -> list[list[str]]:
     """Return the cells of the table, a line for each idea and change of a part."""
     judged = ("distance", "raw_distance", "second_distance", "pixel_distance", "recall")
     head = ["part", "idea", "change", "rate", "seeds", "distance", "G itself", "second judge"]
-    lines = [[*head, "pixels", "recall", "cost", "at equal cost", "collapsed"]]
+    lines = [[*head, "pixels", "recall", "D's gap", "cost", "at equal cost", "collapsed"]]
     runs = [row for row in rows if row["part"] not in ("rates", "cost")]
     for key, own in store.groups(runs, "part", "idea", "change", "learning_rate").items():
         trained = [row for row in own if not row["note"]]
         line = [*key, str(len(own))] + [store.spread(store.numbers(own, c)) for c in judged]
+        logits = (store.numbers(own, f"logit_{kind}") for kind in ("known", "held_out"))
+        gaps = [known - held_out for known, held_out in zip(*logits)]
         cost = store.numbers(store.select(rows, part="cost", idea=key[1]), "cost")
         equal = [at_equal_cost(row) for row in trained if row["part"] in ("ideas", "why")]
-        line += [store.spread(cost), store.spread(equal)]
+        line += [store.spread(gaps, ".2f"), store.spread(cost), store.spread(equal)]
         lines.append([*line, f"{sum(store.numbers(own, 'collapsed')):.0f}"])
     return lines
 
