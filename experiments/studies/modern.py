@@ -89,6 +89,7 @@ LOSSES = ("repeated pixels in G", "LeakyReLU in G")  # that cost it less
 IN_PART: dict[str, dict[str, Any]] = {"long": {"steps": 4200}, "embedded": {"data": "embedded"}}
 EQUAL_STEPS = {"R1": 3450, EVERY_16: 3990, "R1 + R2": 2985}  # as long as 4,200 of the recipe
 PLAIN, CHOSEN = ("as it is",), ("chosen",)
+FRESH = "5 6 7 8 9"  # seeds by which nothing was chosen
 PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = [
     ("rates", SEARCHED, "100", PLAIN, RATES),  # what matters most comes first
     ("cost", (*SEARCHED, *WHY, FIVE), "0", PLAIN, ("1",)),
@@ -98,7 +99,9 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("crutches", (SATURATING,), "0 1 2", PLAIN, CHOSEN),
     ("equal time", ("R1", EVERY_16), "0 1 2 3 4", PLAIN, CHOSEN),
     ("equal time", ("R1 + R2",), "0 1 2", PLAIN, CHOSEN),
-    ("long", (RECIPE,), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("long", (RECIPE,), "0 1 2 3 4", PLAIN, (*CHOSEN, "1")),  # 1 is the rate of `classroom`
+    ("equal time", (EVERY_16,), FRESH, PLAIN, CHOSEN),
+    ("long", (RECIPE,), FRESH, PLAIN, (*CHOSEN, "1")),
     ("embedded", ("R1", RECIPE), "0 1 2", PLAIN, CHOSEN),
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
     ("rates", BARE[2:], "100", RUINS[:1], RATES[:3]),
