@@ -1,6 +1,7 @@
 """Runs are made once, stored whole, resumed; a mistake in the command line is one clear line."""
 
 import dataclasses
+import pickle
 
 import pytest
 
@@ -48,6 +49,11 @@ def test_runs_in_processes_of_their_own(study):
     notes = {row["kind"] + row["seed"]: row["note"] for row in store.read("main")}
     assert notes == {"one0": "", "one1": "", "two0": "diverged: step 7", "two1": ""}
     assert made == []  # not here
+
+
+@pytest.mark.parametrize("study", command.studies().values(), ids=command.STUDIES)
+def test_every_study_can_be_sent_to_a_process(study):
+    assert pickle.loads(pickle.dumps(study)) == study
 
 
 def test_what_a_stopped_attempt_has_left_is_replaced(study):
