@@ -154,7 +154,7 @@ THEIRS = {"learning_rate": 0.0002, "batch_size": 128, "latent": "uniform", "aver
 KINDS: dict[str, tuple[Callable[[Config, torch.Generator], Networks], dict[str, Any]]] = {
     "label maps": (convolutional, {}),
     "wrong pairs": (convolutional, {"wrong_pairs": True}),  # the preset
-    "wrong pairs, R1": (convolutional, {"wrong_pairs": True, "objective": "R1"}),
+    "wrong pairs, lazy R1": (convolutional, {"wrong_pairs": True, "objective": "lazy R1"}),
     "projection": (functools.partial(with_other_d, change=Projection), {}),
     "label to G only": (functools.partial(with_other_d, change=LabelsBeside), {}),  # D gets none
     "class-conditional batch norm": (normalizing_by_class, {}),
