@@ -75,10 +75,10 @@ SEARCHED = (
 )
 WHY = (  # what R1's gain is due to
     *(idea(f"R1, γ {x}", "R1", penalty=zero_centered(x)) for x in (0.03, 0.3, 1.0)),
-    *(idea(f"R1, every {n} steps", "R1", penalty=R1, penalty_every=n) for n in (1, 16)),
+    idea("R1, every 1 steps", "R1", penalty=R1, penalty_every=1),
+    EVERY_16 := idea("R1, every 16 steps", "R1", loss="lazy R1", penalty_every=16),
     idea("R2 alone", "R1", penalty=zero_centered(0.1, real=False, fake=True)),
 )
-EVERY_16 = "R1, every 16 steps"
 SATURATING = idea("R1, saturating loss", "R1", loss="saturating", penalty=R1)
 FIVE = idea("WGAN-GP, 5 steps of D", WGAN, True, WGAN, penalty_every=1, steps_of_d=5)
 RUINS = (  # changes that ruin the recipe
@@ -86,8 +86,8 @@ RUINS = (  # changes that ruin the recipe
     *("no batch norm, He", "mean 0.1307, std 0.3081"),
 )
 LOSSES = ("repeated pixels in G", "LeakyReLU in G")  # that cost it less
-IN_PART: dict[str, dict[str, Any]] = {"long": {"steps": 4200}, "embedded": {"data": "embedded"}}
-EQUAL_STEPS = {"R1": 3450, EVERY_16: 3990, "R1 + R2": 2985}  # as long as 4,200 of the recipe
+LONG = ("long", "equal time", "embedded, long")  # parts with runs as long as `classroom` takes,
+STEPS = {"R1": 3450, EVERY_16: 3990, "R1 + R2": 2985}  # in which an idea comes less far
 PLAIN, CHOSEN = ("as it is",), ("chosen",)
 FRESH = "5 6 7 8 9"  # seeds by which nothing was chosen
 PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = [
@@ -103,6 +103,8 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("equal time", (EVERY_16,), FRESH, PLAIN, CHOSEN),
     ("long", (RECIPE,), FRESH, PLAIN, (*CHOSEN, "1")),
     ("embedded", ("R1", RECIPE), "0 1 2", PLAIN, CHOSEN),
+    ("embedded, long", (EVERY_16,), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("embedded, long", (RECIPE,), "0 1 2 3 4", PLAIN, ("1",)),
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
     ("rates", BARE[2:], "100", RUINS[:1], RATES[:3]),
     ("crutches", BARE[1:], "0 1 2", RUINS[:1], CHOSEN),
@@ -153,9 +155,10 @@ def training_of(key: Key, recipe: Config | None = None) -> Training:
     name, part = key["idea"], key["part"]
     rate = float(Fraction(chosen_rate(name) if key["rate"] == "chosen" else key["rate"]))
     base = replace(recipe, learning_rate=recipe.learning_rate * rate)
-    base = replace(base, **IN_PART.get(part, {}))
-    if part == "equal time":
-        base = replace(base, steps=EQUAL_STEPS[name])
+    if part in LONG:
+        base = replace(base, steps=STEPS.get(name, 4200))
+    if "embedded" in part:
+        base = replace(base, data="embedded")
     own, change = IDEAS[name], BY_NAME[key["change"]]
     both = replace(
         change,
