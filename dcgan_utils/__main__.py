@@ -20,7 +20,7 @@ class Train:
     """Train a DCGAN with a preset's settings; any of them can be changed."""
 
     config: Annotated[Config, tyro.conf.arg(name="")]
-    preset: str = "classroom"  # classroom, conditional, mnist64, paper, or smoke (for tests only)
+    preset: str = "classroom"  # classroom, classroom-r1, conditional, mnist64, paper; smoke: tests
     out: Path | None = None  # the run folder, which must not exist; None: runs/PRESET-NUMBER
     judge: int = 10_000  # samples of digits to judge at the end, 1,000 or more; 0 for none
 

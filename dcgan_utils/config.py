@@ -127,6 +127,10 @@ PRESETS: dict[str, Config] = {
         precision="float32",
     ),
 }
+# As classroom, in the same time, with the penalty R1 on D; notebook 13 tries it.
+PRESETS["classroom-r1"] = dataclasses.replace(
+    PRESETS["classroom"], objective="lazy R1", learning_rate=0.01, steps=3990
+)
 # As classroom, with labels, longer and with a rate that falls: it is asked for a digit.
 PRESETS["conditional"] = dataclasses.replace(
     PRESETS["classroom"], conditional=True, wrong_pairs=True, samples=100, decay=0.5, steps=6600

@@ -1,12 +1,15 @@
 """What came after DCGAN: each penalty and loss by hand, each idea trains, rates chosen by rows."""
 
+import copy
 import dataclasses
 
 import pytest
 import torch
 
-from dcgan_utils.config import Config, UserError
+from dcgan_utils.config import Config, UserError, preset
+from dcgan_utils.data import load_images
 from dcgan_utils.losses import OBJECTIVES
+from dcgan_utils.training import Training
 from experiments import store
 from experiments.studies import modern, rules
 from experiments.training_variants import one_centered, zero_centered
@@ -62,6 +65,20 @@ def test_an_idea_and_a_change_are_both_made(training_of):
     assert lazy.config.steps == 3990 and lazy.objective.penalty_every == 16
     hot = training_of("R1", change="rate × 4", rate="1/2").config
     assert hot.learning_rate == 0.01 and hot.objective == "R1"
+
+
+def test_the_preset_is_the_run_that_was_judged():
+    """classroom-r1 has the rate that the search chose, and the study's steps and penalty."""
+    key = {"part": "equal time", "idea": modern.EVERY_16, "rate": "chosen", "seed": "3"}
+    judged = modern.training_of(key | {"change": "as it is"}, preset("classroom", data="embedded"))
+    config = preset("classroom-r1", data="embedded", seed=3)
+    networks = copy.deepcopy((judged.generator, judged.discriminator))
+    ours = Training(config, load_images(config), *networks)
+    assert judged.total == ours.total == 3990
+    for training in (judged, ours):
+        training.run(steps=18)  # of which two have the penalty
+    for mine, theirs in zip(ours.discriminator.parameters(), judged.discriminator.parameters()):
+        assert torch.equal(mine, theirs)
 
 
 def test_pixel_distance_of_a_shift():
