@@ -108,6 +108,8 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
     ("rates", BARE[2:], "100", RUINS[:1], RATES[:3]),
     ("crutches", BARE[1:], "0 1 2", RUINS[:1], CHOSEN),
+    ("crutches", BARE[2:], "0 1 2", RUINS[:1], ("1/20",)),  # its own rate without any norm,
+    ("long", BARE[2:], "0 1 2", RUINS[:1], ("1/20",)),  # in case it is late
 ]
 PLAN = [
     {"part": part, "idea": name, "change": change, "rate": rate, "seed": seed}
