@@ -75,7 +75,7 @@ SEARCHED = (
 )
 WHY = (  # what R1's gain is due to
     *(idea(f"R1, γ {x}", "R1", penalty=zero_centered(x)) for x in (0.03, 0.3, 1.0)),
-    idea("R1, every 1 steps", "R1", penalty=R1, penalty_every=1),
+    idea("R1, every step", "R1", penalty=R1, penalty_every=1),
     EVERY_16 := idea("R1, every 16 steps", "R1", loss="lazy R1", penalty_every=16),
     idea("R2 alone", "R1", penalty=zero_centered(0.1, real=False, fake=True)),
 )
@@ -86,7 +86,7 @@ RUINS = (  # changes that ruin the recipe
     *("no batch norm, He", "mean 0.1307, std 0.3081"),
 )
 LOSSES = ("repeated pixels in G", "LeakyReLU in G")  # that cost it less
-LONG = ("long", "equal time", "embedded, long")  # parts with runs as long as `classroom` takes,
+LONG = ("long", "equal time", "embedded long")  # parts with runs as long as `classroom` takes,
 STEPS = {"R1": 3450, EVERY_16: 3990, "R1 + R2": 2985}  # in which an idea comes less far
 PLAIN, CHOSEN = ("as it is",), ("chosen",)
 FRESH = "5 6 7 8 9"  # seeds by which nothing was chosen
@@ -103,8 +103,8 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("equal time", (EVERY_16,), FRESH, PLAIN, CHOSEN),
     ("long", (RECIPE,), FRESH, PLAIN, (*CHOSEN, "1")),
     ("embedded", ("R1", RECIPE), "0 1 2", PLAIN, CHOSEN),
-    ("embedded, long", (EVERY_16,), "0 1 2 3 4", PLAIN, CHOSEN),
-    ("embedded, long", (RECIPE,), "0 1 2 3 4", PLAIN, ("1",)),
+    ("embedded long", (EVERY_16,), "0 1 2 3 4", PLAIN, CHOSEN),
+    ("embedded long", (RECIPE,), "0 1 2 3 4", PLAIN, ("1",)),
     ("why", WHY, "0 1 2", PLAIN, CHOSEN),
     ("rates", BARE[2:], "100", RUINS[:1], RATES[:3]),
     ("crutches", BARE[1:], "0 1 2", RUINS[:1], CHOSEN),

@@ -61,7 +61,7 @@ def test_an_idea_and_a_change_are_both_made(training_of):
     norms = [type(m) for n in (run.generator, run.discriminator) for m in n.modules()]
     assert torch.nn.BatchNorm2d not in norms and run.objective.penalty_every == 4
     assert run.config.steps == 4200 and run.config.learning_rate == 0.00025
-    lazy = training_of(modern.EVERY_16, part="embedded, long")
+    lazy = training_of(modern.EVERY_16, part="embedded long")
     assert lazy.config.steps == 3990 and lazy.objective.penalty_every == 16
     hot = training_of("R1", change="rate × 4", rate="1/2").config
     assert hot.learning_rate == 0.01 and hot.objective == "R1"
