@@ -95,7 +95,7 @@ PARTS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] 
     ("cost", (*SEARCHED, *WHY, FIVE), "0", PLAIN, ("1",)),
     ("ideas", SEARCHED, "0 1 2 3 4", PLAIN, CHOSEN),
     ("crutches", MAIN, "0 1 2", (*RUINS, *LOSSES), CHOSEN),
-    ("crutches", (RECIPE, "R1"), "0 1 2", RUINS[:4], ("1/5",)),  # is it the objective, or its rate?
+    ("crutches", (RECIPE, "R1"), "0 1 2", RUINS, ("1/5",)),  # is it the objective, or its rate?
     ("crutches", (SATURATING,), "0 1 2", PLAIN, CHOSEN),
     ("equal time", ("R1", EVERY_16), "0 1 2 3 4", PLAIN, CHOSEN),
     ("equal time", ("R1 + R2",), "0 1 2", PLAIN, CHOSEN),
